@@ -1,0 +1,87 @@
+"""The one type every loader returns: an annotated video.
+
+Coordinate frame of the whole package: pixel indices, 0-based, x to the right, y down; the centre of
+the top-left pixel is (0, 0). A box is `x, y, w, h` with `x, y` the index of its top-left pixel, so it
+covers the pixels x .. x + w - 1 and its centre is `x + (w - 1) / 2`. A point is `x, y`.
+"""
+
+from collections.abc import Sequence as AbstractSequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from socl_core.errors import DataError
+
+
+class ImageFiles(AbstractSequence):
+    """Frames decoded on demand from image files. Items are BGR uint8 (H, W, 3); grey becomes BGR.
+
+    Raises `DataError` naming the file when it is missing, truncated or no image.
+    """
+
+    def __init__(self, paths: AbstractSequence[Path]):
+        self.paths = [Path(path) for path in paths]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return ImageFiles(self.paths[index])
+        return read_image(self.paths[index])
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Decode one image file to BGR uint8 (H, W, 3). Raises `DataError` for anything less than a whole image."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot read image {path}: {error.strerror or error}") from error
+    if data[:2] == b"\xff\xd8" and b"\xff\xd9" not in data[-64:]:
+        # OpenCV decodes a truncated JPEG to a half grey image without a word.
+        raise DataError(f"image {path} is truncated: a JPEG must end with its end-of-image marker")
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    if image is None:
+        raise DataError(f"image {path} cannot be decoded: expected a JPEG or PNG, found {len(data)} bytes of something else")
+    return image
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """A video with its annotation.
+
+    name: unique within its data set.
+    frames: N frames, lazily decoded, BGR uint8 (H, W, 3).
+    points: (N, 2) float64, the annotated point of each frame; NaN where the target is not annotated.
+    boxes: (N, 4) float64 x, y, w, h, or None in the point condition.
+    valid: (N,) bool, frames whose annotation may be used for training and scoring.
+    masks: N target masks (H, W) bool where the data set has them (composite), else None.
+    """
+
+    name: str
+    frames: AbstractSequence
+    points: np.ndarray
+    boxes: np.ndarray | None
+    valid: np.ndarray
+    masks: AbstractSequence | None = None
+
+    def __post_init__(self):
+        n = len(self.frames)
+        for label, rows in (("points", self.points), ("boxes", self.boxes), ("valid", self.valid)):
+            if rows is not None and len(rows) != n:
+                raise DataError(f"sequence {self.name}: {n} frames but {len(rows)} rows of {label}; expected as many")
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def point_view(self) -> "Sequence":
+        """What an annotator who only clicked would hand over: no boxes, no masks."""
+        return replace(self, boxes=None, masks=None)
+
+
+def box_centres(boxes: np.ndarray) -> np.ndarray:
+    """Centres (N, 2) of boxes (N, 4) in pixel indices."""
+    boxes = np.asarray(boxes, np.float64)
+    return boxes[:, :2] + (boxes[:, 2:] - 1) / 2

@@ -1,0 +1,24 @@
+"""Errors a user can mend. The command line prints the message alone and exits with status 2."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class SoclError(Exception):
+    """Base of all errors whose message names the cause and what was expected."""
+
+
+class UsageError(SoclError):
+    """An option, parameter or value that is unknown or out of range."""
+
+
+class DataError(SoclError):
+    """A data set, annotation, image or stored artefact that is missing or damaged."""
+
+
+def unknown(kind: str, name: str, valid: Iterable[str]) -> UsageError:
+    """A `UsageError` for an unknown `name` of a `kind`, naming the nearest valid one."""
+    valid = sorted(valid)
+    near = difflib.get_close_matches(name, valid, n=1, cutoff=0.4)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    return UsageError(f"unknown {kind} '{name}': {hint}valid are {', '.join(valid)}")

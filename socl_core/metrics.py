@@ -1,0 +1,1 @@
+"""Tracking metrics, one function a convention."""
