@@ -1,0 +1,166 @@
+"""Square crops around a target, and the store of them that training reads.
+
+This is the one place where frame, crop and feature-grid coordinates are converted. A crop of `size`
+pixels shows `side` frame pixels around `centre`; crop pixel u shows frame pixel
+`centre + (u - (size - 1) / 2) * side / size`.
+"""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from socl_core.data.sequence import Sequence
+from socl_core.errors import DataError, UsageError
+from socl_core.objectness import objectness
+from socl_core.prior import window_sum
+
+EXEMPLAR = 127
+SEARCH = 255
+LATTICE = 4  # pixels between two points of a stored score map
+SCALE_RULES = ("window", "free", "oracle")
+
+
+def context_side(width, height):
+    """Side of the exemplar region: sqrt((w + p)(h + p)) with p = (w + h) / 2. [SiamFC]"""
+    p = (width + height) / 2
+    return np.sqrt((width + p) * (height + p))
+
+
+def crop(image: np.ndarray, centre, side: float, size: int, fill=None) -> np.ndarray:
+    """Crop of (size, size, 3) showing `side` frame pixels around `centre` (x, y); outside is `fill` or the mean colour."""
+    scale = side / size
+    offset = np.asarray(centre, np.float64) - (size - 1) / 2 * scale
+    warp = np.array([[scale, 0, offset[0]], [0, scale, offset[1]]])
+    fill = cv2.mean(image)[:3] if fill is None else fill
+    return cv2.warpAffine(image, warp, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderValue=fill)
+
+
+def to_frame(pixels, centre, side: float, size: int) -> np.ndarray:
+    """Frame coordinates along one axis of crop pixels; `centre` is that axis's."""
+    return centre + (np.asarray(pixels, np.float64) - (size - 1) / 2) * side / size
+
+
+def lattice() -> np.ndarray:
+    """Crop pixels, along one axis of a search crop, at which score maps are stored: symmetric about its middle."""
+    count = SEARCH // LATTICE
+    return (SEARCH - 1) / 2 + (np.arange(count) - (count - 1) / 2) * LATTICE
+
+
+def score_map(windows, centre, side: float) -> np.ndarray:
+    """Score map of scored windows on the lattice of the search crop at `centre`, `side`: (G, G) float64."""
+    x, y = (to_frame(lattice(), c, side, SEARCH) + 0.5 for c in centre)
+    return window_sum(windows.boxes, windows.scores, x, y).numpy()
+
+
+def point_side(rule: str, images: list[np.ndarray], windows: list, rng: np.random.Generator) -> float:
+    """Side of the exemplar region of a video of which only points are known. [R]
+
+    One side for the whole video: the target's size drifts slowly, its estimate in one frame is noisy.
+    "window": context of a square box of the size that the best windows have, median over the frames.
+    "free": log-uniform in the short side of the frame.
+    """
+    if rule == "window":
+        sizes = np.median([w.size() for w in windows])
+        return float(context_side(sizes, sizes))
+    return float(np.exp(rng.uniform(np.log(0.35), np.log(1.2)))) * min(images[0].shape[:2])
+
+
+@dataclass(frozen=True)
+class CropStore:
+    """Crops of a training set, ready for the device.
+
+    images: (N, 255, 255, 3) uint8 BGR. scores: (N, G, G) float32 score maps (point condition) or None.
+    video: (N,) index of the video of each crop, ascending; frame: (N,) its frame number.
+    side: (N,) frame pixels that 127 crop pixels show.
+    """
+
+    images: np.ndarray
+    scores: np.ndarray | None
+    video: np.ndarray
+    frame: np.ndarray
+    side: np.ndarray
+
+    @classmethod
+    def open(cls, folder: Path) -> "CropStore":
+        """The store in a folder, images mapped from disk. Raises `DataError` when a file is missing or damaged."""
+        try:
+            index = json.loads((folder / "index.json").read_text())
+            arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in index["arrays"]}
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(f"crop store {folder} is damaged ({error}); delete the folder to have it built again") from error
+        return cls(arrays["images"], arrays.get("scores"), *(np.array(arrays[n]) for n in ("video", "frame", "side")))
+
+    def rows(self, rows: np.ndarray) -> "CropStore":
+        """The store of some rows, in memory."""
+        return CropStore(*(None if a is None else a[rows] for a in vars(self).values()))
+
+    @staticmethod
+    def join(stores: list["CropStore"]) -> "CropStore":
+        """One store of several, all with score maps or all without; videos are numbered on."""
+        first = np.cumsum([0] + [int(store.video.max()) + 1 for store in stores])
+        columns = dict(zip(vars(stores[0]), zip(*(vars(store).values() for store in stores))))
+        columns["video"] = [store.video + start for store, start in zip(stores, first)]
+        return CropStore(**{name: None if parts[0] is None else np.concatenate(parts) for name, parts in columns.items()})
+
+
+def build_store(sequences: list[Sequence], folder: Path, rule: str, workers: int = 2) -> CropStore:
+    """The store at `folder`, built first where it is not there yet (in a temporary folder, then renamed).
+
+    rule: "oracle" crops by the true box (box condition); "window" and "free" are the point condition and
+    need no boxes: hand over point views.
+    """
+    if rule not in SCALE_RULES:
+        raise UsageError(f"unknown scale rule '{rule}': valid are {', '.join(SCALE_RULES)}")
+    if (folder / "index.json").exists():
+        return CropStore.open(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    jobs = [(sequence, rule, video) for video, sequence in enumerate(sequences)]
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".building-") as building:
+        with multiprocessing.get_context("fork").Pool(workers, _worker_setup) as pool:
+            parts = list(tqdm(pool.imap(_video_crops, jobs), total=len(jobs), desc="crops", unit="video", mininterval=1))
+        arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        for name, array in arrays.items():
+            np.save(Path(building) / f"{name}.npy", array)
+        index = {"arrays": {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in arrays.items()}}
+        (Path(building) / "index.json").write_text(json.dumps(index, indent=1))
+        shutil.copytree(building, f"{building}.done")
+    os.replace(f"{building}.done", folder)
+    return CropStore.open(folder)
+
+
+def _worker_setup():
+    cv2.setNumThreads(1)
+
+
+def _video_crops(job) -> dict[str, np.ndarray]:
+    sequence, rule, video = job
+    frames = np.flatnonzero(sequence.valid)
+    images = [sequence.frames[i] for i in frames]
+    points, windows = sequence.points[frames], []
+    if rule == "oracle":
+        if sequence.boxes is None:
+            raise DataError(f"sequence {sequence.name}: the box condition needs boxes, found points only")
+        sides = context_side(*sequence.boxes[frames, 2:].T)
+    else:
+        windows = [objectness(image, point) for image, point in zip(images, points)]
+        sides = np.full(len(frames), point_side(rule, images, windows, np.random.default_rng(video)))
+    views = list(zip(images, points, sides * SEARCH / EXEMPLAR))
+    part = {
+        "images": np.stack([crop(image, point, side, SEARCH) for image, point, side in views]),
+        "video": np.full(len(frames), video),
+        "frame": frames,
+        "side": sides,
+    }
+    if windows:
+        maps = [score_map(w, point, side) for w, (_, point, side) in zip(windows, views)]
+        part["scores"] = np.stack(maps).astype(np.float32)
+    return part

@@ -1,0 +1,165 @@
+"""Text annotations, result files, and the one way to write a file: whole or not at all."""
+
+import os
+import re
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from socl_core.data.sequence import ImageFiles, Sequence, box_centres
+from socl_core.errors import DataError, unknown
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+BOX_FORMAT = "four numbers x, y, w, h separated by comma, tab or space"
+
+
+def write_atomic(path: Path | str, content: bytes | str) -> None:
+    """Write `content` (text as UTF-8) to `path`, creating its folder. A reader sees the old or the new file.
+
+    The bytes go to a temporary name in the same folder, reach the disk (fsync), and are renamed. On any
+    failure the temporary is removed and `path` is as before. Raises `DataError` when the system refuses.
+    """
+    path = Path(path)
+    data = content.encode() if isinstance(content, str) else content
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        if temporary.exists():  # whatever went wrong, an interrupt included
+            temporary.unlink()
+
+
+def write_boxes(path: Path | str, boxes: np.ndarray) -> None:
+    """Write boxes (N, 4) x, y, w, h as N lines `x,y,w,h` with four decimals; NaN and inf are kept as words.
+
+    Atomic. Raises `DataError` when `boxes` is not (N, 4) or the file cannot be written.
+    """
+    boxes = np.asarray(boxes, np.float64)
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise DataError(f"cannot write {path}: expected boxes of shape (N, 4), found {boxes.shape}")
+    write_atomic(path, "".join(f"{x:.4f},{y:.4f},{w:.4f},{h:.4f}\n" for x, y, w, h in boxes))
+
+
+def read_boxes(path: Path | str) -> np.ndarray:
+    """Read boxes (N, 4) float64 as they stand in a text file, one box a line.
+
+    Commas, tabs and spaces separate. NaN and inf are read: a tracker may have returned them.
+    Raises `DataError` naming the file and row for anything else, and for a file without a row.
+    """
+    if not (lines := _lines(path)):
+        raise DataError(f"{path} is empty: expected one box a line, {BOX_FORMAT}")
+    return np.array([_numbers(path, row, line) for row, line in enumerate(lines, 1)])
+
+
+def read_annotation(path: Path | str) -> np.ndarray:
+    """As `read_boxes`, but refuses NaN, inf and negative sizes; a zero size marks a frame without target."""
+    boxes = read_boxes(path)
+    bad = ~np.isfinite(boxes).all(1) | (boxes[:, 2:] < 0).any(1)
+    if bad.any():
+        row = int(np.argmax(bad))
+        found = ", ".join(f"{value:g}" for value in boxes[row])
+        raise DataError(f"{path}, row {row + 1}: expected finite numbers and no negative size, found {found}")
+    return boxes
+
+
+def read_flags(path: Path | str, rows: int) -> np.ndarray:
+    """Read `rows` lines, each 0 or 1, to (rows,) bool. Raises `DataError` naming the file and row."""
+    lines = [line.strip() for line in _lines(path)]
+    for row, line in enumerate(lines, 1):
+        if line not in ("0", "1"):
+            raise DataError(f"{path}, row {row}: expected 0 or 1, found '{line[:40]}'")
+    if len(lines) != rows:
+        raise DataError(f"{path} has {len(lines)} rows, expected {rows}, one a frame")
+    return np.array(lines) == "1"
+
+
+def read_text(path: Path | str) -> str:
+    """The text of a file in UTF-8. Raises `DataError` naming the file when it is missing or no text."""
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")  # -sig: Windows editors prepend a byte order mark
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"cannot read {path}: expected UTF-8 text, found other bytes") from error
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Paths of the JPEG and PNG files of a folder by frame number, hidden files left out.
+
+    Raises `DataError` when there is no such folder or image, or an image's name ends in no number.
+    """
+    paths = [path for path in folder.glob("[!.]*") if path.suffix.lower() in IMAGE_SUFFIXES]
+    if not paths:
+        raise DataError(f"no image in {folder}: expected numbered files such as 0001.jpg")
+    return sorted(paths, key=lambda path: (frame_number(path), path.name))
+
+
+def frame_number(path: Path) -> int:
+    """The number an image's name ends in: 7 for `0007.jpg` and `img00007.jpg`."""
+    digits = re.search(r"(\d+)$", path.stem)
+    if not digits:
+        raise DataError(f"image {path} has no frame number: expected a name such as 0001.jpg")
+    return int(digits[1])
+
+
+def select(names: list[str], wanted: Iterable[str] | None) -> list[str]:
+    """The `wanted` ones of `names`, in this order (None: all). Raises `UsageError` for an unknown one."""
+    if wanted is None:
+        return names
+    wanted = list(wanted)
+    for name in wanted:
+        if name not in names:
+            raise unknown("sequence", name, names)
+    return [name for name in names if name in wanted]
+
+
+def box_sequence(name: str, images: list[Path], boxes: np.ndarray, present: np.ndarray | bool) -> Sequence:
+    """A `Sequence` of image files and boxes (N, 4) in pixel indices, points at the box centres.
+
+    A frame is valid when the target is `present` ((N,) bool or one for all) and its box has a positive size
+    and meets the image (the first frame's size stands for all). The boxes of other frames are kept as
+    annotated, for the metrics that have rules for them; their points are NaN.
+    """
+    width, height = _image_size(images[0])
+    x, y, w, h = boxes.T
+    # Pixel i covers i - 1/2 .. i + 1/2, so a box meets the image when it covers some of -1/2 .. width - 1/2.
+    meets = (x < width) & (y < height) & (x + w > 0) & (y + h > 0)
+    valid = (w > 0) & (h > 0) & meets & present
+    points = np.where(valid[:, None], box_centres(boxes), np.nan)
+    return Sequence(name, ImageFiles(images), points, boxes, valid)
+
+
+def _image_size(path: Path) -> tuple[int, int]:
+    """Width and height from an image's header, undecoded: a data set may have 10,000 videos."""
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except OSError as error:
+        raise DataError(f"image {path} cannot be decoded: expected a JPEG or PNG") from error
+
+
+def _lines(path: Path | str) -> list[str]:
+    """The lines of a text file without the empty ones at its end."""
+    return read_text(path).rstrip().splitlines()
+
+
+def _numbers(path: Path | str, row: int, line: str) -> list[float]:
+    """The four numbers of one line."""
+    fields = re.split(r"\s*,\s*|\s+", line.strip())
+    try:
+        numbers = [float(field) for field in fields]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 4:
+        raise DataError(f"{path}, row {row}: expected {BOX_FORMAT}, found '{line.strip()[:60]}'")
+    return numbers

@@ -1,0 +1,55 @@
+"""Where and in which precision the networks run."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+
+from socl_core.errors import UsageError
+
+
+def fast_bf16(device: torch.device) -> bool:
+    """Whether bfloat16 is faster than float32 there: CUDA from Ampere on, CPUs with AMX.
+
+    On a CPU without it the emulation is some ten times slower than float32.
+    """
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
+
+
+@dataclass(frozen=True)
+class Compute:
+    """A device with the precision for it. Parameters stay float32; memory is channels_last."""
+
+    device: torch.device
+    bf16: bool
+
+    @classmethod
+    def choose(cls, device: str = "auto", precision: str = "auto") -> "Compute":
+        """device: auto, cpu, cuda or cuda:N. precision: auto, float32 or bfloat16. `UsageError` where absent."""
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        if device.startswith("cuda") and not torch.cuda.is_available():
+            raise UsageError(f"device '{device}' was asked for but CUDA is not available here; use cpu or auto")
+        if precision not in ("auto", "float32", "bfloat16"):
+            raise UsageError(f"unknown precision '{precision}': expected auto, float32 or bfloat16")
+        chosen = torch.device(device)
+        return cls(chosen, fast_bf16(chosen) if precision == "auto" else precision == "bfloat16")
+
+    def module(self, module: torch.nn.Module) -> torch.nn.Module:
+        """The module on this device, channels_last."""
+        return module.to(self.device, memory_format=torch.channels_last)
+
+    def images(self, batch: torch.Tensor) -> torch.Tensor:
+        """A batch (B, 3, H, W) on this device, float32, channels_last."""
+        return batch.to(self.device, non_blocking=True).float().contiguous(memory_format=torch.channels_last)
+
+    def autocast(self) -> AbstractContextManager:
+        """bfloat16 autocast where it pays."""
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16)
+
+    def describe(self) -> str:
+        """Name of the hardware, for the record of a run."""
+        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "CPU"
+        return f"{name}, {'bfloat16' if self.bf16 else 'float32'}, torch {torch.__version__}"

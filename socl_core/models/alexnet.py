@@ -1,0 +1,43 @@
+"""AlexNetV1, the backbone of SiamFC, with a width factor."""
+
+import torch
+from torch import nn
+
+STRIDE = 8
+RECEPTIVE_FIELD = 87
+
+
+def feature_size(pixels: int) -> int:
+    """Cells along one side of the feature map of a crop of `pixels`: 127 -> 6, 255 -> 22."""
+    return (pixels - RECEPTIVE_FIELD) // STRIDE + 1
+
+
+def cell_centres(pixels: int) -> torch.Tensor:
+    """Pixel coordinate (in the crop) of the centre of each feature cell along one side."""
+    return (RECEPTIVE_FIELD - 1) / 2 + STRIDE * torch.arange(feature_size(pixels), dtype=torch.float32)
+
+
+class AlexNetV1(nn.Sequential):
+    """Five convolutions without padding, total stride 8 (Bertinetto et al., 2016).
+
+    width: factor on the channel numbers 96, 256, 384, 384, 256.
+    Input (B, 3, S, S) in 0..255, BGR; output (B, 256 * width, s, s) with s = feature_size(S).
+    """
+
+    def __init__(self, width: float = 1.0):
+        c1, c2, c3, c4, c5 = (max(2, round(c * width / 2) * 2) for c in (96, 256, 384, 384, 256))
+        super().__init__(
+            nn.Conv2d(3, c1, 11, 2), nn.BatchNorm2d(c1), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2),
+            nn.Conv2d(c1, c2, 5, groups=2), nn.BatchNorm2d(c2), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2),
+            nn.Conv2d(c2, c3, 3), nn.BatchNorm2d(c3), nn.ReLU(inplace=True),
+            nn.Conv2d(c3, c4, 3, groups=2), nn.BatchNorm2d(c4), nn.ReLU(inplace=True),
+            nn.Conv2d(c4, c5, 3, groups=2),
+        )
+        self.channels = c5
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+                nn.init.zeros_(module.bias)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return super().forward(images / 64.0 - 2.0)  # roughly zero mean, unit spread

@@ -1,0 +1,60 @@
+"""Soft samples: global soft template (GST) and soft negative sample (SNS).
+
+Shapes: B samples, C channels, H x W feature cells.
+"""
+
+import torch
+import torch.nn.functional as F
+
+from socl_core.prior import softmax_map
+
+
+def soft_pool(features: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """sum_p weights(p) features(:, p). features (B, C, H, W), weights (B, H, W). Returns (B, C)."""
+    return torch.einsum("bchw,bhw->bc", features, weights)
+
+
+def global_soft_template(features: torch.Tensor, top: torch.Tensor) -> torch.Tensor:
+    """GST: features pooled with the TOP map. [R in form; S says that GSTs come from the TOP map]
+
+    features (B, C, H, W), top (B, H, W), each map sums to 1. Returns (B, C).
+    """
+    return soft_pool(features, top)
+
+
+def background(top: torch.Tensor, fraction: float) -> torch.Tensor:
+    """Background selection function: cells whose TOP is below `fraction` of the map's maximum. [R]
+
+    top (B, H, W). Returns (B, H, W) bool.
+    """
+    return top < fraction * top.amax((-2, -1), keepdim=True)
+
+
+def similarity_map(template: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+    """Cosine similarity of a template (B, C) with every cell of features (B, C, H, W). Returns (B, H, W)."""
+    return torch.einsum("bc,bchw->bhw", F.normalize(template, dim=1), F.normalize(features, dim=1))
+
+
+def hard_negative_map(similarity: torch.Tensor, background: torch.Tensor, tau: float) -> torch.Tensor:
+    """Softmax of the similarity over the background cells. [S for the order, R for tau]
+
+    Target cells are masked with minus infinity: zero would leave weight on them.
+    similarity (B, H, W), background (B, H, W) bool. Returns (B, H, W); a map without any background
+    cell is zero everywhere, so that its SNS is the zero vector.
+    """
+    masked = (similarity / tau).masked_fill(~background, -torch.inf)
+    return softmax_map(masked).masked_fill(~background.any(-1, True).any(-2, True), 0.0)
+
+
+def soft_negative_sample(
+    template: torch.Tensor, features: torch.Tensor, top: torch.Tensor, tau: float, fraction: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """SNS: background features that look like the template.
+
+    The map selects, so no gradient runs through it [R].
+    template (B, C), the GST of the paired frame; features (B, C, H, W) and top (B, H, W) of this frame.
+    Returns the SNS (B, C) and the hard negative map (B, H, W).
+    """
+    with torch.no_grad():
+        hard = hard_negative_map(similarity_map(template, features), background(top, fraction), tau)
+    return soft_pool(features, hard), hard

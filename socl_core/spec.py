@@ -1,0 +1,90 @@
+"""What defines a run: all parameters of one training and its evaluation, filled from a protocol."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from socl_core.annotation import BOX_OVER_POINT
+from socl_core.errors import UsageError, unknown
+
+PROTOCOL_FOLDER = Path(__file__).parent / "protocols"
+METHODS = ("socl-siam", "box-siam", "random-siam", "mil")
+
+
+class RunSpec(BaseModel):
+    """Parameters of a run. Every field can be set with `--set name=value`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # what is run
+    protocol: str
+    method: Literal["socl-siam", "box-siam", "random-siam", "mil"]
+    seed: int = Field(0, ge=0, description="seed of weights, batches, augmentation and label choice")
+
+    # training data
+    data: tuple[str, ...] = Field(("composite",), min_length=1, description="training sets, LOADER or LOADER:PATH")
+    videos: int | None = Field(None, gt=0, description="at most this many videos of each training set")
+    frames: int | None = Field(None, gt=0, description="at most this many frames a video, evenly spread")
+    share: float = Field(1.0, gt=0, le=1, description="share of the training videos that the budget buys")
+    labelled: float = Field(1 / BOX_OVER_POINT, gt=0, le=1, description="share of frames with a box (box condition)")
+    scale_rule: Literal["window", "free", "oracle"] = Field("window", description="crop scale in the point condition [R]")
+
+    # method
+    eta: float = Field(0.1, gt=0, le=1, description="clip fraction of the score map [S]")
+    head: bool = Field(False, description="projection head in training [S]")
+    tau: float = Field(0.1, gt=0, description="temperature of the SoCL loss [R]")
+    tau_n: float = Field(0.1, gt=0, description="temperature of the hard negative map [R]")
+    background: float = Field(0.05, gt=0, lt=1, description="cells below this share of the TOP maximum are background [R]")
+    radius: float = Field(16.0, gt=0, description="radius of positives in pixels (box condition)")
+
+    # network and optimisation
+    width: float = Field(1.0, gt=0, le=4, description="factor on the channels of the backbone")
+    crop: int = Field(255, ge=127, le=255, description="side of training crops in pixels")
+    steps: int = Field(..., ge=0)
+    batch: int = Field(16, ge=2, description="videos a batch; at most as many as there are")
+    lr: float = Field(0.01, gt=0)
+    momentum: float = Field(0.9, ge=0, lt=1)
+    weight_decay: float = Field(5e-4, ge=0)
+    max_gap: int = Field(100, gt=0, description="most frames between the two of a pair")
+    shift: float = Field(16.0, ge=0, description="random shift of training crops, at most so many pixels")
+    zoom: float = Field(0.1, ge=0, lt=1, description="random zoom of training crops, at most this much")
+
+    # inference and evaluation
+    correlation: Literal["cosine", "dot"] = "cosine"
+    scales: int = Field(3, ge=1)
+    window_influence: float = Field(0.176, ge=0, le=1)
+    test: tuple[str, ...] = Field(("composite",), description="sets to evaluate on")
+    test_videos: int | None = Field(None, gt=0)
+    test_frames: int | None = Field(None, gt=0)
+    split: str = Field("test", description="split of the evaluation sets; a selection must use dev")
+
+
+def protocols() -> list[str]:
+    """Names of the protocols that ship with the package."""
+    return sorted(path.stem for path in PROTOCOL_FOLDER.glob("*.yaml"))
+
+
+def read_protocol(name: str) -> dict[str, Any]:
+    """The contents of a protocol file. Raises `UsageError` for an unknown name."""
+    if name not in protocols():
+        raise unknown("protocol", name, protocols())
+    return yaml.safe_load((PROTOCOL_FOLDER / f"{name}.yaml").read_text())
+
+
+def make_spec(protocol: str, method: str, **changes: Any) -> RunSpec:
+    """The spec of a method at a protocol, with changes. Raises `UsageError` for anything unknown or out of range."""
+    if method not in METHODS:
+        raise unknown("method", method, METHODS)
+    for name in changes:
+        if name not in RunSpec.model_fields:
+            raise unknown("parameter", name, RunSpec.model_fields)
+    values = read_protocol(protocol)
+    merged = values["common"] | values["methods"].get(method, {}) | changes
+    try:
+        return RunSpec(protocol=protocol, method=method, **merged)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        raise UsageError(f"parameter {name}: {first['msg']}, found {first['input']!r}") from None

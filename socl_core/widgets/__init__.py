@@ -1,0 +1,1 @@
+"""Interactive figures. Their arithmetic runs in the page, so they work with no kernel and no network."""

@@ -1,0 +1,125 @@
+"""System Chromium with no network, for the tests of pages."""
+
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+LOCAL = ("file:", "data:", "blob:", "about:")
+# jupyter-book's own: two of its extensions declare the same constant.
+IGNORED = "THEBE_JS_URL"
+
+
+def find_chromium() -> str | None:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return os.environ.get("SOCL_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+
+
+@dataclass
+class Heard:
+    """What a page did besides showing itself."""
+
+    asked: list[str] = field(default_factory=list)  # addresses outside the machine
+    failed: list[str] = field(default_factory=list)  # local files that are not there
+    errors: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A running browser; the test is skipped where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
+    path = find_chromium()
+    if path is None:
+        pytest.skip("no Chromium on the PATH; install it or name it in SOCL_CHROMIUM")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium):
+    """open_page(path, theme="light", width=1280) -> (page, heard), from file:// with the network off."""
+    contexts = []
+
+    def open_one(path: Path, theme: str = "light", width: int = 1280):
+        size = {"width": width, "height": 900}
+        context = chromium.new_context(offline=True, viewport=size, color_scheme=theme)
+        contexts.append(context)
+        for key in ("mode", "theme"):  # the switch of the sphinx theme
+            context.add_init_script(f"localStorage.setItem('{key}', '{theme}')")
+        heard, page = Heard(), context.new_page()
+        page.route("**/*", lambda route: route.continue_() if local(route.request) else route.abort())
+        page.on("request", lambda request: None if local(request) else heard.asked.append(request.url))
+        page.on("requestfailed", lambda request: heard.failed.append(request.url))
+        page.on("pageerror", lambda error: None if IGNORED in str(error) else heard.errors.append(str(error)))
+        page.goto(Path(path).resolve().as_uri())
+        return page, heard
+
+    yield open_one
+    for context in contexts:
+        context.close()
+
+
+def local(request) -> bool:
+    return request.url.startswith(LOCAL)
+
+
+@pytest.fixture
+def compare_with_python():
+    return _compare_with_python
+
+
+@pytest.fixture
+def press_and_watch():
+    return _press_and_watch
+
+
+def _compare_with_python(widget, frames: list[dict], etas) -> None:
+    """Set every eta on every frame of a shown eta widget; its numbers must equal Python's to 1e-6."""
+    from socl_core.widgets.eta import EtaWidget
+
+    slider = widget.locator("input[type=range]")
+    for index, frame in enumerate(frames):
+        widget.locator("select").select_option(str(index))
+        for percent in etas:
+            slider.evaluate("(s, v) => { s.value = v; s.dispatchEvent(new Event('input')) }", str(percent))
+            shown = widget.evaluate("w => ({...w.dataset})")
+            eta = percent / 100 or 1 / len(frame["score"])
+            assert float(shown["eta"]) == pytest.approx(eta, abs=1e-15)
+            expected = EtaWidget.compute(frame, eta)
+            for name in ("clip", "entropy", "effective"):
+                close = pytest.approx(expected[name], rel=1e-6, abs=1e-6)
+                assert float(shown[name]) == close, f"{name}, eta {eta}, frame {index}"
+            if expected["mass"] is None:
+                assert shown["mass"] == ""
+            else:
+                assert float(shown["mass"]) == pytest.approx(expected["mass"], rel=1e-6, abs=1e-6)
+
+
+def _press_and_watch(page, widget) -> None:
+    """Move the slider by keyboard: the number, the map and the words must change."""
+
+    def seen():
+        pixels = widget.locator("canvas").last.evaluate("c => c.toDataURL()")
+        return widget.get_attribute("data-entropy"), pixels, widget.locator("dd").nth(2).inner_text()
+
+    page.wait_for_timeout(100)  # the crop is decoded
+    before = seen()
+    widget.locator("input[type=range]").focus()
+    for _ in range(8):
+        page.keyboard.press("ArrowRight")
+    after = seen()
+    assert all(a != b for a, b in zip(before, after))

@@ -1,0 +1,56 @@
+"""Formulas without npm, warnings that fail the build, and the words of figures and clips."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from socl_core import book
+from socl_core.errors import DataError, SoclError
+from socl_core.widgets.media import clip, figure
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_without_npm_the_build_goes_on(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(book.shutil, "which", lambda name: None)
+    assert book.fetch_mathjax(tmp_path / "mathjax") is False
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "npm is not installed" in said and "need the network" in said
+    assert "script" in (tmp_path / "mathjax" / "tex-mml-chtml.js").read_text()
+
+
+def test_a_whole_copy_is_not_fetched_again(monkeypatch, tmp_path):
+    (tmp_path / book.FONTS).mkdir(parents=True)
+    (tmp_path / book.SCRIPT).write_text("")
+    monkeypatch.setattr(book.subprocess, "run", lambda *a, **k: pytest.fail("asked npm"))
+    assert book.fetch_mathjax(tmp_path) is True
+
+
+@pytest.mark.slow
+def test_a_warning_fails_the_build_each_time(tmp_path):
+    pages = tmp_path / "book"
+    shutil.copytree(ROOT / "book" / "assets", pages / "assets", ignore=shutil.ignore_patterns("mathjax"))
+    shutil.copy(ROOT / "book" / "references.bib", pages)
+    (pages / "_toc.yml").write_text("format: jb-book\nroot: index\n")
+    cited = "{cite}`wu2024socl`\n\n```{bibliography}\n```\n"
+    (pages / "index.md").write_text(f"# A page\n\n[a link](nowhere.md)\n\n{cited}")
+    for _ in range(2):  # an incremental second run would pass
+        with pytest.raises(SoclError, match="nowhere.md") as failure:
+            book.build(tmp_path, pages, ROOT / "_config.yml")
+        assert len(str(failure.value).splitlines()) <= book.SCREEN + 1
+    (pages / "index.md").write_text(f"# A page\n\n{cited}")
+    assert book.build(tmp_path, pages, ROOT / "_config.yml").is_file()
+    assert "build succeeded" in (tmp_path / "_build" / "book.log").read_text()
+
+
+def test_figures_and_clips_carry_words(tmp_path):
+    from matplotlib.figure import Figure
+
+    drawn = Figure()
+    drawn.subplots().plot([1, 2])
+    shown = figure(drawn, 'a line, "rising"', "Figure <b>1</b>").data
+    assert 'alt="a line, &quot;rising&quot;"' in shown and "<figcaption>Figure <b>1</b>" in shown
+    assert 'aria-label="it moves"' in clip(b"mp4", "it moves").data
+    with pytest.raises(DataError, match="no file"):
+        clip(tmp_path / "absent.mp4", "nothing")

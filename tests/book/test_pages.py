@@ -1,0 +1,121 @@
+"""Every page of the built book, opened from file:// with the network off, as a reader would."""
+
+import json
+import os
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BOOK = Path(os.environ.get("SOCL_BOOK") or ROOT / "_build" / "html")
+GENERATED = {"genindex.html", "search.html", "py-modindex.html"}
+PAGES = sorted(BOOK.rglob("*.html")) if BOOK.is_dir() else []
+PAGES = [page for page in PAGES if page.name not in GENERATED and "_static" not in page.parts]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(not PAGES, reason=f"no built book at {BOOK}; build it or name it in SOCL_BOOK"),
+]
+each_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(BOOK).as_posix())
+
+# What a screen reader would miss. An alt text that Sphinx took from the file name does not count.
+NAMELESS = """() => [
+  ...[...document.querySelectorAll('main img')].filter(i => {
+    const alt = (i.getAttribute('alt') ?? '').trim(), file = i.getAttribute('src').split('/').pop();
+    return !alt || alt.endsWith(file) || alt.includes('_images/');
+  }).map(i => `img without alt text: ${i.src.slice(0, 120)}`),
+  ...[...document.querySelectorAll('main video')].filter(v => !v.controls || !v.getAttribute('aria-label'))
+    .map(() => 'video without controls or without aria-label'),
+  ...[...document.querySelectorAll('main .socl-widget :is(canvas, svg)')]
+    .filter(e => !e.getAttribute('aria-label')).map(() => 'picture of a widget without aria-label'),
+]"""
+BROKEN = """() => [
+  ...[...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.src.slice(0, 120)),
+  ...[...document.querySelectorAll('video')].filter(v => v.error).map(v => `video: ${v.error.message}`),
+]"""
+WIDER = """() => [...document.querySelectorAll('main *')]
+  .filter(e => e.getBoundingClientRect().right > innerWidth + 1 && e.checkVisibility())
+  .slice(0, 5).map(e => e.outerHTML.slice(0, 100))"""
+
+
+def settle(page) -> None:
+    """Wait for formulas and widgets; for pictures too, lazy or not."""
+    page.evaluate("document.querySelectorAll('img[loading=lazy]').forEach(i => i.loading = 'eager')")
+    page.wait_for_function("[...document.images].every(i => i.complete)")
+    if page.locator(".math").count():
+        page.wait_for_function("window.MathJax?.startup?.promise !== undefined")
+        page.evaluate("MathJax.startup.promise")
+    if page.locator('script[type="application/vnd.jupyter.widget-view+json"]').count():
+        page.wait_for_function("document.documentElement.dataset.widgets === 'shown'")
+
+
+@each_page
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_page_is_whole(open_page, path, theme):
+    page, heard = open_page(path, theme)
+    settle(page)
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    assert page.evaluate(NAMELESS) == []
+    assert page.evaluate(BROKEN) == []
+    formulas, typeset = page.locator("main .math").count(), page.locator("main .math mjx-container").count()
+    assert typeset >= formulas
+    assert page.locator("mjx-merror").count() == 0
+    assert page.get_by_text("This widget could not be shown").count() == 0
+    assert (heard.asked, heard.failed, heard.errors) == ([], [], [])
+
+
+@each_page
+def test_page_fits_400_px(open_page, path):
+    page, _ = open_page(path, width=400)
+    settle(page)
+    wide = page.evaluate("Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)")
+    assert wide <= 400, page.evaluate(WIDER)
+
+
+def has_id(path, name) -> bool:
+    return f'id="{name}"' in path.read_text(encoding="utf-8")
+
+
+@each_page
+def test_internal_links_lead_somewhere(path):
+    text = re.sub(r"<script.*?</script>", "", path.read_text(encoding="utf-8"), flags=re.S)
+    broken = []
+    for address in set(re.findall(r'(?:href|src)="([^"]+)"', text)):
+        parts = urlsplit(address)
+        if parts.scheme or address.startswith("//"):
+            continue
+        target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+        anchor = unquote(parts.fragment) if target.suffix == ".html" else ""
+        if not target.exists() or (anchor and not has_id(target, anchor)):
+            broken.append(address)
+    assert broken == []
+
+
+@each_page
+def test_no_resource_is_named_outside(path):
+    """Not even one that a browser would ask for later. Links to read are fine."""
+    text = re.sub(
+        r"<script[^>]*>.*?</script>", lambda m: m[0][: m[0].index(">") + 1], path.read_text(), flags=re.S
+    )
+    tags = re.findall(r"<(?:script|img|link|iframe|source|video)\b[^>]*", text)
+    outside = [tag for tag in tags if re.search(r'(?:src|href)="(?:https?:)?//', tag)]
+    assert [tag for tag in outside if 'rel="canonical"' not in tag] == []
+
+
+def test_eta_widget_on_its_page(open_page, compare_with_python, press_and_watch):
+    path = BOOK / "executed" / "top_maps.html"
+    if path not in PAGES:
+        pytest.skip("the book has no page top_maps")
+    page, heard = open_page(path)
+    settle(page)
+    shown = page.locator(".socl-eta")
+    assert shown.count() == 1, "the page shows no eta widget, or more than one"
+    press_and_watch(page, shown)
+    states = page.locator('script[type="application/vnd.jupyter.widget-state+json"]').first.inner_text()
+    models = [entry["state"] for entry in json.loads(states)["state"].values()]
+    frames = next(state["frames"] for state in models if "frames" in state)
+    compare_with_python(shown, frames, [0, 1, 5, 10, 15, 20, 30, 40])
+    assert (heard.asked, heard.failed, heard.errors) == ([], [], [])

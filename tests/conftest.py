@@ -1,0 +1,14 @@
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def data_root() -> Path:
+    """The folder of real data: SOCL_DATA, else ../shared/data beside the checkout."""
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    root = Path(os.environ.get("SOCL_DATA") or beside)
+    if not root.is_dir():
+        pytest.skip(f"real data needed: set SOCL_DATA to its folder (looked for {root})")
+    return root

@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+from layouts import WIDTH, got10k_split, picture, some_boxes
+
+from socl_core.data import got10k
+from socl_core.errors import DataError, UsageError
+
+
+def test_numbers_are_taken_as_they_are_in_the_order_of_the_list(tmp_path):
+    got10k_split(tmp_path, names=("b", "a"), boxes=[[0, 0, 8, 6], [1.5, 2, 7, 5], [3, 3, 4, 4]])
+    b, a = got10k.load(tmp_path)
+    assert (b.name, a.name) == ("b", "a")
+    np.testing.assert_array_equal(b.boxes, [[0, 0, 8, 6], [1.5, 2, 7, 5], [3, 3, 4, 4]])
+    np.testing.assert_array_equal(b.points[:2], [[3.5, 2.5], [4.5, 4]])
+    assert b.valid.all()
+    np.testing.assert_allclose(b.frames[2], picture(3), atol=2)
+    assert [s.name for s in got10k.load(str(tmp_path), "train", ["a"])] == ["a"]
+
+
+def test_absent_frames_and_empty_boxes_are_not_valid(tmp_path):
+    boxes = [[1, 1, 4, 4], [1, 1, 4, 4], [1, 1, 0, 4], [WIDTH, 1, 4, 4]]
+    home = got10k_split(tmp_path, names=("a",), frames=4, boxes=boxes) / "a"
+    (home / "absence.label").write_text("0\n1\n0\n0\n")
+    (sequence,) = got10k.load(tmp_path)
+    assert sequence.valid.tolist() == [True, False, False, False]
+    np.testing.assert_array_equal(sequence.boxes, boxes)
+    assert np.isnan(sequence.points[1:]).all() and np.isfinite(sequence.points[0]).all()
+    (home / "absence.label").unlink()
+    assert got10k.load(tmp_path)[0].valid.tolist() == [True, True, False, False]
+
+
+def test_root_may_be_the_split_itself_but_not_another_one(tmp_path):
+    split = got10k_split(tmp_path, "val", names=("v",))
+    assert [s.name for s in got10k.load(split, "val")] == ["v"]
+    with pytest.raises(UsageError, match="is the split 'val', but 'train' was asked for"):
+        got10k.load(split, "train")
+    split.rename(tmp_path / "mine")
+    assert [s.name for s in got10k.load(tmp_path / "mine", "train")] == ["v"]
+
+
+def test_unknown_split_and_sequence(tmp_path):
+    got10k_split(tmp_path)
+    with pytest.raises(UsageError, match="unknown GOT-10k split 'trian': did you mean 'train'"):
+        got10k.load(tmp_path, "trian")
+    with pytest.raises(UsageError, match="unknown sequence 'c'"):
+        got10k.load(tmp_path, "train", ["a", "c"])
+
+
+def test_missing_and_damaged_files(tmp_path):
+    with pytest.raises(DataError, match=r"no GOT-10k split in .*: expected val.list.txt or list.txt"):
+        got10k.load(tmp_path, "val")
+    folder = got10k_split(tmp_path)
+    (folder / "list.txt").write_text("a\nghost\n")
+    with pytest.raises(DataError, match="list.txt names 'ghost', but there is no folder"):
+        got10k.load(tmp_path)
+    (folder / "list.txt").write_text("\n")
+    with pytest.raises(DataError, match="list.txt is empty"):
+        got10k.load(tmp_path)
+    (folder / "list.txt").write_text("a\n")
+    (folder / "a" / "absence.label").write_text("0\n0\n")
+    with pytest.raises(DataError, match="absence.label has 2 rows, expected 3"):
+        got10k.load(tmp_path)
+    (folder / "a" / "groundtruth.txt").write_text("1,2,3,4\n1,2,3\n1,2,3,4\n")
+    with pytest.raises(DataError, match="a.groundtruth.txt, row 2: expected four numbers"):
+        got10k.load(tmp_path)
+    (folder / "a" / "groundtruth.txt").unlink()
+    with pytest.raises(DataError, match="a.groundtruth.txt: No such file"):
+        got10k.load(tmp_path)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 4])
+def test_rows_must_match_the_images(tmp_path, rows):
+    got10k_split(tmp_path, "test", boxes=some_boxes(rows))
+    with pytest.raises(DataError, match=rf"groundtruth.txt has {rows} rows, but .* holds 3 images"):
+        got10k.load(tmp_path, "test")
+
+
+def test_a_video_of_one_frame(tmp_path):
+    got10k_split(tmp_path, names=("a",), frames=1)
+    (sequence,) = got10k.load(tmp_path)
+    assert len(sequence) == 1 and sequence.boxes.shape == (1, 4) and sequence.points.shape == (1, 2)
+
+
+def test_real_mini(data_root):
+    train, val = (got10k.load(data_root / "real_mini", split) for split in ("train", "val"))
+    assert (len(train), len(val)) == (25, 4)
+    assert sum(map(len, train)) == 2369 and sum(map(len, val)) == 282
+    outside = {}
+    for sequence in train + val:
+        height, width = sequence.frames[0].shape[:2]
+        assert sequence.valid.all()
+        points = sequence.points
+        beyond = (points < -0.5).any(1) | (points > [width - 0.5, height - 0.5]).any(1)
+        outside |= {sequence.name: (np.flatnonzero(beyond) + 1).tolist()} if beyond.any() else {}
+    # The one walker whose box reaches so far below the image that its centre is outside.
+    assert outside == {"tld_pedestrian2": [29, 30]}

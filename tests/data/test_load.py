@@ -1,0 +1,186 @@
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from layouts import got10k_split, otb_sequence, write_images
+
+from socl_core import data
+from socl_core.errors import DataError, UsageError
+
+
+@pytest.fixture
+def root(tmp_path):
+    otb_sequence(tmp_path / "otb", "Deer")
+    otb_sequence(tmp_path / "otb", "Boy")
+    otb_sequence(tmp_path / "otb_dev", "Dog")
+    got10k_split(tmp_path / "real_mini", "train")
+    got10k_split(tmp_path / "real_mini", "val", names=("v",))
+    return tmp_path
+
+
+def names(found):
+    return [sequence.name for sequence in found]
+
+
+def test_bare_names_are_found_below_the_root(root, monkeypatch):
+    monkeypatch.delenv("SOCL_DATA", raising=False)
+    assert names(data.load("otb", "test", root=root)) == ["Boy", "Deer"]
+    assert names(data.load("otb_dev", "dev", root=str(root))) == ["Dog"]
+    assert names(data.load("real_mini", "val", root=root)) == ["v"]
+    with pytest.raises(DataError):
+        data.load("otb", "test", root=root / "elsewhere")
+    monkeypatch.setenv("SOCL_DATA", str(root))
+    assert names(data.load("real_mini", "train")) == ["a", "b"]
+    monkeypatch.delenv("SOCL_DATA")
+    root.joinpath("data").mkdir()
+    (root / "otb").rename(root / "data" / "otb")
+    monkeypatch.chdir(root)
+    assert names(data.load("otb", "test")) == ["Boy", "Deer"]
+
+
+def test_paths_are_taken_as_given(root, monkeypatch):
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("SOCL_DATA", "/nowhere")
+    assert names(data.load("otb:otb", "test")) == ["Boy", "Deer"]
+    assert names(data.load(f"got10k:{root}/real_mini/val", "val")) == ["v"]
+
+
+def test_sequences_videos_and_frames_cut(root):
+    assert names(data.load("otb", "test", ["Deer"], root=root)) == ["Deer"]
+    (boy,) = data.load("otb", "test", root=root, videos=1, frames=2)
+    assert boy.name == "Boy" and len(boy) == len(boy.points) == len(boy.boxes) == len(boy.valid) == 2
+    assert boy.frames[1].ndim == 3
+    assert [len(s) for s in data.load("otb", "test", root=root, videos=9, frames=99)] == [4, 4]
+    for label in ("videos", "frames"):
+        with pytest.raises(UsageError, match=f"{label} is 0; expected at least 1"):
+            data.load("otb", "test", root=root, **{label: 0})
+
+
+@pytest.mark.parametrize("spec", ["obt", "otb:", "lasot:x", ""])
+def test_unknown_specs_name_the_valid_ones(spec):
+    for ask in (data.load, data.manifest, data.role):
+        with pytest.raises(UsageError, match=rf"unknown data set '{spec}'.*composite.*got10k:PATH.*otb_dev"):
+            ask(spec, "test")
+    with pytest.raises(UsageError):
+        data.available(spec)
+
+
+def test_an_otb_folder_has_the_split_of_its_role_alone(root):
+    with pytest.raises(UsageError, match="unknown split of otb 'train'.*valid are test"):
+        data.load("otb", "train", root=root)
+    with pytest.raises(UsageError, match="valid are dev"):
+        data.load("otb_dev", "test", root=root)
+
+
+@pytest.mark.parametrize("spec, split, expected", [
+    ("composite", "train", "train"), ("composite", "dev", "dev"), ("composite", "test", "test"),
+    ("real_mini", "train", "train"), ("real_mini", "val", "dev"),
+    ("got10k:x", "train", "train"), ("got10k:x", "val", "dev"), ("got10k:x", "test", "test"),
+    ("otb", "test", "test"), ("otb", "dev", "test"), ("otb_dev", "dev", "dev"), ("otb_dev", "test", "dev"),
+    ("otb:x/otb_dev/", "dev", "dev"), ("otb:x/OTB100", "dev", "test"), ("otb:otb_dev/x", "dev", "test"),
+])  # fmt: skip
+def test_roles(spec, split, expected):
+    assert data.role(spec, split) == expected
+
+
+def test_role_of_a_relative_path(root, monkeypatch):
+    monkeypatch.chdir(root / "otb_dev")
+    assert data.role("otb:.", "dev") == "dev"
+
+
+@pytest.mark.parametrize("spec, split", [("composite", "val"), ("real_mini", "dev"), ("got10k:x", "")])
+def test_role_of_an_unknown_split(spec, split):
+    with pytest.raises(UsageError, match=f"unknown split of {spec} '{split}'"):
+        data.role(spec, split)
+
+
+def test_available(root):
+    paths = f"otb:{root}/otb", f"got10k:{root}/real_mini", f"got10k:{root}/real_mini/val"
+    for spec in ("composite", "otb", "otb_dev", "real_mini", *paths):
+        assert data.available(spec, root) is None
+    sentence = data.available("otb", root / "elsewhere")
+    assert "there is no folder" in sentence and str(root / "elsewhere" / "otb") in sentence
+    assert "expected <Name>/img" in sentence and sentence.endswith(".") and "\n" not in sentence
+    (root / "real_mini" / "train" / "list.txt").unlink()
+    assert data.available("real_mini", root) is None
+    (root / "real_mini" / "val" / "list.txt").unlink()
+    assert "holds no data; expected train/list.txt" in data.available("real_mini", root)
+
+
+def test_manifest_follows_the_content_and_nothing_else(root):
+    def ask():
+        return data.manifest("otb", "test", root)
+
+    first = ask()
+    assert len(first) == 16 and int(first, 16) >= 0
+    (root / "otb" / "notes.txt").write_text("no annotation")
+    (root / "otb" / "Deer" / "img" / "0001.jpg").touch()
+    assert ask() == first == data.manifest(f"otb:{root}/otb", "test")
+    annotation = root / "otb" / "Deer" / "groundtruth_rect.txt"
+    before = annotation.read_text()
+    annotation.write_text(before.replace("3", "4", 1))  # as long as it was
+    assert ask() != first
+    annotation.write_text(before)
+    assert ask() == first
+    write_images(root / "otb" / "Deer" / "img", [9])
+    assert ask() != first
+    (root / "otb" / "Deer" / "img" / "0009.jpg").unlink()
+    with open(root / "otb" / "Deer" / "img" / "0002.jpg", "ab") as image:
+        image.write(b"x")
+    assert ask() != first
+
+
+def test_manifest_does_not_follow_the_order_of_the_file_system(root, monkeypatch):
+    first, identity = data.manifest("otb", "test", root), data._identity
+    monkeypatch.setattr(data, "_identity", lambda *where: reversed(list(identity(*where))))
+    assert data.manifest("otb", "test", root) == first
+
+
+def test_manifest_of_got10k_is_that_of_the_split(root):
+    train, val = (data.manifest("real_mini", split, root) for split in ("train", "val"))
+    assert train != val
+    (root / "real_mini" / "val" / "v" / "absence.label").write_text("0\n1\n0\n")
+    assert data.manifest("real_mini", "train", root) == train
+    assert data.manifest("real_mini", "val", root) != val
+    listed = root / "real_mini" / "train" / "list.txt"
+    listed.write_text("b\na\n")
+    assert data.manifest("real_mini", "train", root) != train
+    with pytest.raises(DataError, match="there is no folder"):
+        data.manifest("real_mini", "train", root / "elsewhere")
+
+
+def test_composite_goes_through(monkeypatch, tmp_path):
+    from socl_core.data import composite
+
+    (kept,) = data.load("composite", "dev", videos=1, frames=2, cache=tmp_path)
+    assert not list(tmp_path.iterdir())  # nothing is drawn before it is asked for
+    assert kept.frames[1].dtype == np.uint8 and list(tmp_path.iterdir())
+    found = data.load("composite", "dev", videos=2, frames=3)
+    assert len(found) == 2 and [len(s) for s in found] == [3, 3]
+    (second,) = data.load("composite", "dev", sequences=[found[1].name], frames=3)
+    np.testing.assert_array_equal(second.boxes, found[1].boxes)
+    plan = composite.SPLITS["dev"]
+    assert len(data.load("composite", "dev", videos=plan.videos + 1, frames=1)) == plan.videos
+    assert len(data.load("composite", "dev", videos=1, frames=plan.frames + 1)[0]) == plan.frames
+    monkeypatch.setattr(composite, "manifest", lambda: "of composite")
+    assert data.manifest("composite", "dev") == "of composite"
+
+
+def test_import_is_light():
+    code = "import sys, socl_core.data; print({'torch', 'skimage', 'sklearn'} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "set()"
+
+
+def test_real_data(data_root):
+    assert names(data.load("otb_dev", "dev", root=data_root)) == ["Diving", "Dog", "DragonBaby", "Human7"]
+    assert data.available("real_mini", data_root) is None
+    seconds = []
+    for _ in range(5):  # the least of several: other work on the machine only adds
+        start = time.perf_counter()
+        data.manifest("real_mini", "train", data_root)
+        data.manifest("real_mini", "val", data_root)
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.15
