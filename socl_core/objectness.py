@@ -43,10 +43,10 @@ def check_point(point, shape) -> np.ndarray:
 def window_lattice(point: np.ndarray, width: int, height: int, sizes: int = 12) -> np.ndarray:
     """Windows that contain the point, at all sizes, five aspects and nine offsets of the centre.
 
-    Sides (square roots of area) run geometrically from 6 % to 90 % of the image's short side.
+    Sides (square roots of area) run geometrically from 6 % to 70 % of the image's short side.
     Returns (K, 4) float64, clipped to the image.
     """
-    sides = np.geomspace(0.06, 0.9, sizes) * min(width, height)
+    sides = np.geomspace(0.06, 0.7, sizes) * min(width, height)
     aspects = 2.0 ** np.array([-1.2, -0.6, 0, 0.6, 1.2])
     side, aspect, dx, dy = (a.ravel() for a in np.meshgrid(sides, aspects, CENTRE_OFFSETS, CENTRE_OFFSETS, indexing="ij"))
     w, h = side * np.sqrt(aspect), side / np.sqrt(aspect)

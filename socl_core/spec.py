@@ -44,8 +44,8 @@ class RunSpec(BaseModel):
     crop: int = Field(255, ge=127, le=255, description="side of training crops in pixels")
     steps: int = Field(..., ge=0)
     batch: int = Field(16, ge=2, description="videos a batch; at most as many as there are")
+    optimiser: Literal["sgd", "adamw"] = Field("sgd", description="sgd with momentum .9, or adamw")
     lr: float = Field(0.01, gt=0)
-    momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: float = Field(5e-4, ge=0)
     max_gap: int = Field(100, gt=0, description="most frames between the two of a pair")
     shift: float = Field(16.0, ge=0, description="random shift of training crops, at most so many pixels")
@@ -73,15 +73,22 @@ def read_protocol(name: str) -> dict[str, Any]:
     return yaml.safe_load((PROTOCOL_FOLDER / f"{name}.yaml").read_text())
 
 
-def make_spec(protocol: str, method: str, **changes: Any) -> RunSpec:
-    """The spec of a method at a protocol, with changes. Raises `UsageError` for anything unknown or out of range."""
+def make_spec(protocol: str, method: str, variant: str | None = None, **changes: Any) -> RunSpec:
+    """The spec of a method at a protocol, with changes. Raises `UsageError` for anything unknown or out of range.
+
+    variant: name of a block of the protocol's file with changes of its own, such as "real"; none is needed.
+    """
     if method not in METHODS:
         raise unknown("method", method, METHODS)
     for name in changes:
         if name not in RunSpec.model_fields:
             raise unknown("parameter", name, RunSpec.model_fields)
     values = read_protocol(protocol)
-    merged = values["common"] | values["methods"].get(method, {}) | changes
+    blocks = [values, values.get(variant, {})] if variant else [values]
+    merged = {}
+    for block in blocks:
+        merged |= block.get("common", {}) | block.get("methods", {}).get(method, {})
+    merged |= changes
     try:
         return RunSpec(protocol=protocol, method=method, **merged)
     except ValidationError as error:

@@ -7,6 +7,7 @@ with both, so that a run resumed from a checkpoint goes on as if it had never st
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -148,9 +149,8 @@ class Training:
 
     def __post_init__(self):
         self.network = self.compute.module(new_network(self.spec)).train()
-        self.optimiser = torch.optim.SGD(
-            self.network.parameters(), lr=self.spec.lr, momentum=self.spec.momentum, weight_decay=self.spec.weight_decay
-        )
+        make = {"sgd": partial(torch.optim.SGD, momentum=0.9), "adamw": torch.optim.AdamW}[self.spec.optimiser]
+        self.optimiser = make(self.network.parameters(), lr=self.spec.lr, weight_decay=self.spec.weight_decay)
 
     def state(self) -> dict:
         return {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict(), "step": self.step}

@@ -14,7 +14,7 @@ from socl_core.data.files import IMAGE_SUFFIXES, select
 from socl_core.data.sequence import Sequence
 from socl_core.errors import DataError, UsageError, unknown
 
-NAMED = {"otb": "otb", "otb_dev": "otb", "real_mini": "got10k"}  # bare name -> layout
+NAMED = {"got10k": "got10k", "otb": "otb", "otb_dev": "otb", "real_mini": "got10k"}  # bare name -> layout
 FORMS = ("composite", *NAMED, "otb:PATH", "got10k:PATH")
 COMPOSITE_ROLES = {"train": "train", "dev": "dev", "test": "test"}
 GOT10K_ROLES = {"train": "train", "val": "dev", "test": "test"}

@@ -25,7 +25,7 @@ from socl_core.data.scene import draw_cut, draw_distractor, draw_occluder, draw_
 from socl_core.data.sequence import Sequence, box_centres, read_image
 from socl_core.errors import DataError, UsageError, unknown
 
-VERSION = 1
+VERSION = 2
 PHOTOGRAPH_FOLDERS = (("skimage", "data"), ("sklearn", "datasets/images"))  # package, folder inside it
 CANVAS_ROOM = (320, 240)  # px that the background's view can pan
 CANVAS_SIZE = (720, 540)  # the room and the widest view, with some to spare
@@ -50,7 +50,7 @@ class SplitPlan:
     stride: int = 1
     speed: float = 0.17
     distractors: tuple[int, int] = (2, 4)
-    twins: int = 2
+    twins: int = 1
     occluders: tuple[int, int] = (0, 2)
 
 
@@ -275,8 +275,8 @@ def _draw_scene(split: str, k: int, seed: int) -> Scene:
     background = _draw_background(rng, plan, target)
     corner = [smooth_curve(rng, steps, 16, 0, room * render.SUBPIXELS) for room in CANVAS_ROOM]
     step = smooth_curve(rng, steps, 20, 0.75, 1.2) * render.UNIT
-    light = smooth_curve(rng, steps, 12, 0.65, 1.25)
-    gains = [light * smooth_curve(rng, steps, 20, 0.9, 1.1) * 256 for _ in range(3)]
+    light = smooth_curve(rng, steps, 12, 0.5, 1.3)
+    gains = [light * smooth_curve(rng, steps, 14, 0.7, 1.35) * 256 for _ in range(3)]
     return Scene(
         behind=behind,
         target=target,

@@ -51,7 +51,7 @@ def to_frame(pixels, centre, side: float, size: int) -> np.ndarray:
 
 def lattice() -> np.ndarray:
     """Crop pixels, along one axis of a search crop, at which score maps are stored: symmetric about its middle."""
-    count = SEARCH // LATTICE
+    count = SEARCH // LATTICE + 1  # even, so that pairs of points fall onto the feature cells
     return (SEARCH - 1) / 2 + (np.arange(count) - (count - 1) / 2) * LATTICE
 
 

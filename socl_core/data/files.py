@@ -124,7 +124,8 @@ def select(names: list[str], wanted: Iterable[str] | None) -> list[str]:
 
 
 def box_sequence(name: str, images: list[Path], boxes: np.ndarray, present: np.ndarray | bool) -> Sequence:
-    """A `Sequence` of image files and boxes (N, 4) in pixel indices, points at the box centres.
+    """A `Sequence` of image files and boxes (N, 4) in pixel indices, points at the box centres,
+    or at the nearest pixel where a centre lies outside of the frame.
 
     A frame is valid when the target is `present` ((N,) bool or one for all) and its box has a positive size
     and meets the image (the first frame's size stands for all). The boxes of other frames are kept as
@@ -135,7 +136,9 @@ def box_sequence(name: str, images: list[Path], boxes: np.ndarray, present: np.n
     # Pixel i covers i - 1/2 .. i + 1/2, so a box meets the image when it covers some of -1/2 .. width - 1/2.
     meets = (x < width) & (y < height) & (x + w > 0) & (y + h > 0)
     valid = (w > 0) & (h > 0) & meets & present
-    points = np.where(valid[:, None], box_centres(boxes), np.nan)
+    # Nobody can click outside of the frame: where a box's centre is, the click is at the nearest pixel.
+    clicks = np.clip(box_centres(boxes), 0, (width - 1, height - 1))
+    points = np.where(valid[:, None], clicks, np.nan)
     return Sequence(name, ImageFiles(images), points, boxes, valid)
 
 

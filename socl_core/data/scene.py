@@ -162,7 +162,7 @@ def draw_motion(rng, alpha: np.ndarray, path_of, scale: np.ndarray) -> Motion:
     centre = path_of(size)
     stretch = smooth_curve(rng, steps, 10, 0.9, 1.11)
     tilt = rng.uniform(-0.06, 0.06)
-    angle = whole((tilt + smooth_curve(rng, steps, 12, -0.13, 0.13)) * TURN) % TURN
+    angle = whole((tilt + smooth_curve(rng, steps, 12, -0.25, 0.25)) * TURN) % TURN
     cosine, sine = COSINE[angle] / UNIT, SINE[angle] / UNIT
     sx, sy = scale * stretch, scale / stretch
     inverse = np.stack([cosine / sx, sine / sx, -sine / sy, cosine / sy], axis=1).reshape(steps, 2, 2)

@@ -20,6 +20,9 @@ def cell_centres(pixels: int) -> torch.Tensor:
 class AlexNetV1(nn.Sequential):
     """Five convolutions without padding, total stride 8 (Bertinetto et al., 2016).
 
+    The output is centred and scaled per channel by a batch normalisation without parameters, which the
+    original has not [R].
+
     width: factor on the channel numbers 96, 256, 384, 384, 256.
     Input (B, 3, S, S) in 0..255, BGR; output (B, 256 * width, s, s) with s = feature_size(S).
     """
@@ -32,6 +35,8 @@ class AlexNetV1(nn.Sequential):
             nn.Conv2d(c2, c3, 3), nn.BatchNorm2d(c3), nn.ReLU(inplace=True),
             nn.Conv2d(c3, c4, 3, groups=2), nn.BatchNorm2d(c4), nn.ReLU(inplace=True),
             nn.Conv2d(c4, c5, 3, groups=2),
+            # Without it all cells share a large mean vector and every cosine starts near .8. [R]
+            nn.BatchNorm2d(c5, affine=False),
         )
         self.channels = c5
         for module in self.modules():

@@ -1,0 +1,41 @@
+# make book      install, train at the laptop protocol, execute the notebooks, build the pages
+# make preview   the same pages from recorded results and smoke runs, no long training
+# make test      the fast tests      make test-all  slow ones too
+PYTHON ?= python3.11
+PROTOCOL ?= laptop
+CORES ?= 2
+VENV := $(CURDIR)/.venv
+STAMP := $(VENV)/.installed
+export PATH := $(VENV)/bin:$(PATH)
+export PYTHONWARNINGS := ignore::DeprecationWarning
+
+.PHONY: book preview test test-all install bench clean
+
+book: install
+	@snakemake --cores $(CORES) --config protocol=$(PROTOCOL) --quiet all --rerun-incomplete html
+	@echo "The book is at _build/html/index.html; open it in a browser."
+
+preview:
+	@$(MAKE) --no-print-directory book PROTOCOL=smoke
+
+test: install
+	@pytest
+
+test-all: install
+	@pytest -m ""
+
+bench: install
+	@python bench/throughput.py
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: install Python 3.11 and its venv module, or name it: make PYTHON=/path/to/python3.11"; exit 2; }
+	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV) || { echo "cannot make a virtual environment: install the venv module of $(PYTHON) (Debian: python3.11-venv)"; exit 2; }
+	@echo "installing the packages of constraints.txt into .venv (about two minutes)"
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	@$(VENV)/bin/python -c "import cv2" 2>/dev/null || { echo "OpenCV misses a system library: install libgl1 and libglib2.0-0 (Debian: apt-get install libgl1 libglib2.0-0)"; exit 2; }
+	@touch $(STAMP)
+
+clean:
+	rm -rf runs cache _build book/executed book/assets/mathjax .snakemake
