@@ -5,7 +5,7 @@ import math
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 import yaml
@@ -19,7 +19,10 @@ app = typer.Typer(
 book_app = typer.Typer(help="Execute notebooks and build the pages.", no_args_is_help=True)
 app.add_typer(book_app, name="book")
 
-DataRoot = Annotated[Optional[Path], typer.Option("--data-root", help="Folder of the named data sets; else SOCL_DATA, else ./data.")]
+DataRoot = Annotated[
+    Path | None,
+    typer.Option("--data-root", help="Folder of the named data sets; else SOCL_DATA, else ./data."),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -70,8 +73,12 @@ def train(
     method: Annotated[str, typer.Option(help="socl-siam, box-siam, random-siam or mil.")] = "socl-siam",
     protocol: Annotated[str, typer.Option(help="smoke, laptop, reference or paper.")] = "laptop",
     seed: int = 0,
-    data: Annotated[Optional[list[str]], typer.Option(help="Training set, LOADER or LOADER:PATH; may be repeated.")] = None,
-    set_: Annotated[Optional[list[str]], typer.Option("--set", help="Any parameter of the run, name=value; may be repeated.")] = None,
+    data: Annotated[
+        list[str] | None, typer.Option(help="Training set, LOADER or LOADER:PATH; may be repeated.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Any parameter of the run, name=value; may be repeated.")
+    ] = None,
     device: Device = "auto",
     data_root: DataRoot = None,
 ) -> None:
@@ -101,7 +108,7 @@ def track(
     frames: Annotated[Path, typer.Option(help="A folder of numbered images, or a video file.")],
     init: Annotated[str, typer.Option(help="First box x,y,w,h; x,y is its left top pixel, 0-based.")],
     out: Annotated[Path, typer.Option(help="Text file for the boxes, one x,y,w,h a line.")],
-    render: Annotated[Optional[Path], typer.Option(help="Also write an mp4 with the boxes drawn.")] = None,
+    render: Annotated[Path | None, typer.Option(help="Also write an mp4 with the boxes drawn.")] = None,
     device: Device = "auto",
 ) -> None:
     """Track one target through a video."""
@@ -145,7 +152,7 @@ def evaluate(
     weights: Annotated[Path, typer.Option(help="Weights written by `socl train`.")],
     data: Annotated[str, typer.Option(help="composite, otb, otb_dev, real_mini, otb:PATH or got10k:PATH.")],
     split: Annotated[str, typer.Option(help="dev or test.")] = "test",
-    sequences: Annotated[Optional[str], typer.Option(help="Only these, comma separated.")] = None,
+    sequences: Annotated[str | None, typer.Option(help="Only these, comma separated.")] = None,
     json_: AsJson = False,
     device: Device = "auto",
     data_root: DataRoot = None,
@@ -171,7 +178,10 @@ def evaluate(
         print(json.dumps(result, indent=1))
         return
     for name, score in scores.items():
-        print(f"{name:24} AUC {100 * score['auc']:5.1f}  precision {100 * score['precision']:5.1f}  {score['fps']:.0f} fps")
+        print(
+            f"{name:24} AUC {100 * score['auc']:5.1f}  precision {100 * score['precision']:5.1f}"
+            f"  {score['fps']:.0f} frames a second"
+        )
     print(f"{'mean':24} AUC {100 * result['auc']:5.1f}  precision {100 * result['precision']:5.1f}")
 
 
@@ -180,7 +190,7 @@ def table(
     name: Annotated[str, typer.Argument(help="2, or real (real video).")],
     protocol: str = "laptop",
     run: Annotated[bool, typer.Option("--run", help="Run what is missing.")] = False,
-    seeds: Annotated[Optional[str], typer.Option(help="Comma separated; the protocol's by default.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Comma separated; the protocol's by default.")] = None,
     record: Annotated[bool, typer.Option("--record", help="Copy finished results to recorded/.")] = False,
     json_: AsJson = False,
     device: Device = "auto",
@@ -209,7 +219,11 @@ def table(
         return
     print(f"{chosen.title} ({protocol})")
     for cell in cells:
-        value = f"{cell['measured']:.1f} [{cell['interval'][0]:.1f}, {cell['interval'][1]:.1f}]" if cell["n"] else cell["missing"] or "not run; --run runs it"
+        value = (
+            f"{cell['measured']:.1f} [{cell['interval'][0]:.1f}, {cell['interval'][1]:.1f}]"
+            if cell["n"]
+            else cell["missing"] or "not run; --run runs it"
+        )
         print(f"{cell['row']:45} {cell['column']:5} paper {cell['paper'] or '-':5}  measured {value}  n {cell['n']}")
 
 
@@ -233,7 +247,10 @@ def top(
     temporary = out.with_name(f".{out.name}.tmp")
     figure.savefig(temporary, format="png", dpi=120)
     temporary.replace(out)
-    print(f"{out}: TOP covers {numbers['cells']:.0f} of {numbers['of']} cells; target about {numbers['size']:.0f} pixels wide")
+    print(
+        f"{out}: TOP covers {numbers['cells']:.0f} of {numbers['of']} cells; "
+        f"target about {numbers['size']:.0f} pixels wide"
+    )
 
 
 @app.command()
@@ -244,7 +261,13 @@ def status(json_: AsJson = False) -> None:
     rows = []
     for run in all_runs():
         spec, state = run.read("spec.json"), run.state
-        row = {"protocol": spec["protocol"], "run": run.id, "method": spec["method"], "seed": spec["seed"], "state": state}
+        row = {
+            "protocol": spec["protocol"],
+            "run": run.id,
+            "method": spec["method"],
+            "seed": spec["seed"],
+            "state": state,
+        }
         if state == "ok":
             row["auc"] = {name: round(100 * mean["auc"], 1) for name, mean in run.read("result.json")["mean"].items()}
         rows.append(row)
@@ -252,7 +275,10 @@ def status(json_: AsJson = False) -> None:
         print(json.dumps(rows, indent=1))
         return
     for row in rows:
-        print(f"{row['protocol']:10} {row['run']}  {row['method']:12} seed {row['seed']}  {row['state']:8} {row.get('auc', '')}")
+        print(
+            f"{row['protocol']:10} {row['run']}  {row['method']:12} seed {row['seed']}  {row['state']:8} "
+            f"{row.get('auc', '')}"
+        )
     if not rows:
         print("no runs yet; `socl table 2 --run` or `make book` makes some")
 
@@ -270,7 +296,7 @@ def run(spec_file: Path, device: Device = "auto") -> None:
 def book_execute(
     notebook: Path,
     out: Path,
-    parameter: Annotated[Optional[list[str]], typer.Option("-p", help="name=value; may be repeated.")] = None,
+    parameter: Annotated[list[str] | None, typer.Option("-p", help="name=value; may be repeated.")] = None,
 ) -> None:
     """Execute one notebook with papermill; the copy appears when every cell has run."""
     from socl_core.book import execute

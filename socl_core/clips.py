@@ -65,15 +65,23 @@ def write_clip(path: Path, frames: Iterable[np.ndarray], fps: float = 25) -> Non
         for frame in frames:
             frame = np.pad(frame, [(0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)], mode="edge")
             if writer is None:
-                options = {"fps": fps, "codec": "libx264", "pix_fmt_in": "bgr24", "macro_block_size": 2, "quality": 6}
+                options = {
+                    "fps": fps,
+                    "codec": "libx264",
+                    "pix_fmt_in": "bgr24",
+                    "macro_block_size": 2,
+                    "quality": 6,
+                }
                 writer = imageio_ffmpeg.write_frames(str(temporary), frame.shape[1::-1], **options)
                 writer.send(None)
             writer.send(np.ascontiguousarray(frame))
+        if writer is None:
+            raise DataError(f"no frame to write to {path}")
+        writer.close()
+        os.replace(temporary, path)
     except OSError as error:
         raise DataError(f"cannot write {path}: {error}") from error
     finally:
         if writer is not None:
             writer.close()
-    if writer is None:
-        raise DataError(f"no frame to write to {path}")
-    os.replace(temporary, path)
+        temporary.unlink(missing_ok=True)

@@ -59,7 +59,11 @@ def evaluate(
                 write_boxes(path, boxes)
         # Scores come from the boxes as they are written, so that they can be computed again from the files.
         score = metrics.otb(np.round(boxes, 4), sequence.boxes)
-        scores[sequence.name] = {"auc": score.auc, "precision": score.precision, "frames": len(sequence)} | speed
+        scores[sequence.name] = {
+            "auc": score.auc,
+            "precision": score.precision,
+            "frames": len(sequence),
+        } | speed
     return scores
 
 

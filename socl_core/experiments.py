@@ -112,7 +112,9 @@ def missing_data(spec: RunSpec) -> str | None:
     return next((message for name in names if (message := data.available(name))), None)
 
 
-def wanted_specs(protocol: str, tables=TABLES.values(), seeds: list[int] | None = None, whole: bool = False) -> list[RunSpec]:
+def wanted_specs(
+    protocol: str, tables=TABLES.values(), seeds: list[int] | None = None, whole: bool = False
+) -> list[RunSpec]:
     """Specs behind tables at a protocol whose data is there, each once; of a build, or of the whole tables."""
     seeds = build_seeds(protocol) if seeds is None else seeds
     cells = [cell for table in tables for cell in table.cells if whole or cell.in_build]

@@ -35,8 +35,14 @@ def check_point(point, shape) -> np.ndarray:
     """`point` as float64 (2,), or `DataError` unless it lies in an image of `shape` (H, W, ...)."""
     point = np.asarray(point, np.float64)
     height, width = shape[:2]
-    if point.shape != (2,) or not np.isfinite(point).all() or not (-0.5 <= point[0] <= width - 0.5 and -0.5 <= point[1] <= height - 0.5):
-        raise DataError(f"point {point.tolist()} is outside of the image: expected 0 <= x < {width} and 0 <= y < {height}")
+    if (
+        point.shape != (2,)
+        or not np.isfinite(point).all()
+        or not (-0.5 <= point[0] <= width - 0.5 and -0.5 <= point[1] <= height - 0.5)
+    ):
+        raise DataError(
+            f"point {point.tolist()} is outside of the image: expected 0 <= x < {width} and 0 <= y < {height}"
+        )
     return point
 
 
@@ -48,7 +54,9 @@ def window_lattice(point: np.ndarray, width: int, height: int, sizes: int = 12) 
     """
     sides = np.geomspace(0.06, 0.7, sizes) * min(width, height)
     aspects = 2.0 ** np.array([-1.2, -0.6, 0, 0.6, 1.2])
-    side, aspect, dx, dy = (a.ravel() for a in np.meshgrid(sides, aspects, CENTRE_OFFSETS, CENTRE_OFFSETS, indexing="ij"))
+    side, aspect, dx, dy = (
+        a.ravel() for a in np.meshgrid(sides, aspects, CENTRE_OFFSETS, CENTRE_OFFSETS, indexing="ij")
+    )
     w, h = side * np.sqrt(aspect), side / np.sqrt(aspect)
     x0, y0 = point[0] + dx * w - w / 2, point[1] + dy * h - h / 2
     x1, y1 = np.minimum(x0 + w, width), np.minimum(y0 + h, height)

@@ -22,9 +22,9 @@ from socl_core.evaluate import evaluate, mean_scores
 from socl_core.models.siamese import SiameseNetwork
 from socl_core.runs import Run, code_hash, data_hashes
 from socl_core.spec import RunSpec
-from socl_core.train import Batches, Training, new_network
 from socl_core.trackers.mil import MilTracker
 from socl_core.trackers.siam import SiamOptions, SiamTracker
+from socl_core.train import Batches, Training, new_network
 
 CACHE = Path("cache")
 CHECKPOINT_SECONDS = 20
@@ -56,15 +56,27 @@ def work(run: Run, spec: RunSpec, device: str = "auto") -> None:
             network = trained_network(run, spec, compute, label)
         trained = time.perf_counter()
         scores = {name: evaluate_on(name, spec, network, compute, run.folder, label) for name in spec.test}
-        run.write("result.json", {
-            "id": run.id,
-            "spec": spec.model_dump(mode="json"),
-            "mean": {name: mean_scores(each) for name, each in scores.items()},
-            "sequences": scores,
-            "seconds": {"training": round(trained - start, 1), "evaluation": round(time.perf_counter() - trained, 1)},
-            "provenance": {"code": code_hash(), "data": data_hashes(spec), "device": compute.describe(),
-                           "threads": torch.get_num_threads(), "numpy": np.__version__, "opencv": cv2.__version__},
-        })
+        run.write(
+            "result.json",
+            {
+                "id": run.id,
+                "spec": spec.model_dump(mode="json"),
+                "mean": {name: mean_scores(each) for name, each in scores.items()},
+                "sequences": scores,
+                "seconds": {
+                    "training": round(trained - start, 1),
+                    "evaluation": round(time.perf_counter() - trained, 1),
+                },
+                "provenance": {
+                    "code": code_hash(),
+                    "data": data_hashes(spec),
+                    "device": compute.describe(),
+                    "threads": torch.get_num_threads(),
+                    "numpy": np.__version__,
+                    "opencv": cv2.__version__,
+                },
+            },
+        )
 
 
 def trained_network(run: Run, spec: RunSpec, compute: Compute, label: str) -> SiameseNetwork:
@@ -89,9 +101,17 @@ def _train(training: Training, run: Run, label: str) -> None:
         training.restore(torch.load(checkpoint, map_location=training.compute.device, weights_only=True))
         entries = [entry for entry in run.log() if entry["step"] <= training.step]
     saved = time.monotonic()
-    with open(run.folder / "log.jsonl", "w") as file, tqdm(
-        total=training.spec.steps, initial=training.step, desc=f"train {label}", unit="step", mininterval=1
-    ) as bar:
+    with (
+        open(run.folder / "log.jsonl", "w") as file,
+        tqdm(
+            total=training.spec.steps,
+            initial=training.step,
+            desc=f"train {label}",
+            unit="step",
+            mininterval=1,
+        ) as bar,
+    ):
+
         def log(entry: dict) -> None:
             print(json.dumps(entry), file=file, flush=True)
             bar.set_postfix(loss=f"{entry['loss']:.3f}")
@@ -137,7 +157,9 @@ def weights_spec(path: Path) -> RunSpec:
         with safe_open(path, "pt") as file:
             return RunSpec.model_validate_json(file.metadata()["spec"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} is no weights file of this package ({error}); expected safetensors written by `socl train`") from error
+        raise DataError(
+            f"{path} is no weights file of this package ({error}); expected safetensors written by `socl train`"
+        ) from error
 
 
 def make_tracker(spec: RunSpec, network: SiameseNetwork | None, compute: Compute):
@@ -171,7 +193,14 @@ def training_crops(spec: RunSpec) -> CropStore:
 
 def open_store(name: str, spec: RunSpec, rule: str) -> CropStore:
     """The crop store of a training set, built first where it is not there. Point rules see points only."""
-    key = "-".join([code_hash("socl_core.data.crops"), data.manifest(name, "train"), rule, f"{spec.videos}x{spec.frames}"])
+    key = "-".join(
+        [
+            code_hash("socl_core.data.crops"),
+            data.manifest(name, "train"),
+            rule,
+            f"{spec.videos}x{spec.frames}",
+        ]
+    )
     folder = CACHE / "crops" / key
     if (folder / "index.json").exists():
         return CropStore.open(folder)

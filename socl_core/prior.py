@@ -14,7 +14,9 @@ from socl_core.errors import UsageError
 def check_eta(eta: float) -> float:
     """`eta` itself, or `UsageError` unless 0 < eta <= 1."""
     if not 0 < eta <= 1:
-        raise UsageError(f"eta is the fraction of locations whose mean is the clip level: expected 0 < eta <= 1, found {eta}")
+        raise UsageError(
+            f"eta is the fraction of locations whose mean is the clip level: expected 0 < eta <= 1, found {eta}"
+        )
     return eta
 
 

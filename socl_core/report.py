@@ -12,7 +12,7 @@ import torch
 from socl_core import data, experiments, prior
 from socl_core import soft_samples as samples
 from socl_core.clips import ORANGE, draw_box
-from socl_core.data.crops import EXEMPLAR, LATTICE, SEARCH, context_side, crop, lattice, score_map
+from socl_core.data.crops import EXEMPLAR, LATTICE, SEARCH, context_side, crop, score_map
 from socl_core.data.files import read_boxes
 from socl_core.data.sequence import Sequence
 from socl_core.device import Compute
@@ -21,6 +21,7 @@ from socl_core.objectness import objectness
 from socl_core.runs import Run
 
 MAP = "cividis"
+KINDS = {"paper": "paper", "recorded": "recorded", "build": "this build"}
 SERIES = sns.color_palette("colorblind")
 CELLS = feature_size(SEARCH)
 # Part of a search crop that its features cover: x, y, w, h in pixels from its left top corner.
@@ -53,7 +54,12 @@ def search_view(sequence: Sequence, i: int) -> dict:
     box = None
     if sequence.boxes is not None:
         x, y, w, h = sequence.boxes[i]
-        box = [(x - 0.5 - point[0]) * scale + middle, (y - 0.5 - point[1]) * scale + middle, w * scale, h * scale]
+        box = [
+            (x - 0.5 - point[0]) * scale + middle,
+            (y - 0.5 - point[1]) * scale + middle,
+            w * scale,
+            h * scale,
+        ]
     return {
         "image": crop(image, point, side, SEARCH),
         "scores": on_feature_grid(fine),
@@ -116,7 +122,12 @@ def top_figure(image: np.ndarray, point, eta: float):
     show_map(axes[0], view["image"], None, "search region and point")
     axes[0].plot(*view["point"], "+", color="w", markersize=12, markeredgewidth=2)
     show_map(axes[1], view["image"], view["scores"], "score map S")
-    show_map(axes[2], view["image"], scores.minimum(prior.clip_level(scores, eta)).numpy(), f"clipped at eta = {eta:g}")
+    show_map(
+        axes[2],
+        view["image"],
+        scores.minimum(prior.clip_level(scores, eta)).numpy(),
+        f"clipped at eta = {eta:g}",
+    )
     show_map(axes[3], view["image"], top.numpy(), "TOP map")
     return figure, {"cells": float(prior.entropy(top).exp()), "of": scores.numel(), "size": view["size"]}
 
@@ -146,8 +157,16 @@ def figure_one(columns: list[tuple[str, dict, dict]], title: str):
     columns: name, view and soft samples of each frame.
     """
     style()
-    rows = ["(a) input", "(b) score map", "(c) TOP map", "(d) similarity,\ntarget masked", "(e) hard negative map"]
-    figure, axes = plt.subplots(5, len(columns), figsize=(1.9 * len(columns) + 1, 10), layout="constrained", squeeze=False)
+    rows = [
+        "(a) input",
+        "(b) score map",
+        "(c) TOP map",
+        "(d) similarity,\ntarget masked",
+        "(e) hard negative map",
+    ]
+    figure, axes = plt.subplots(
+        5, len(columns), figsize=(1.9 * len(columns) + 1, 10), layout="constrained", squeeze=False
+    )
     for j, (name, view, maps) in enumerate(columns):
         values = [None, view["scores"], maps["top"], maps["similarity"], maps["hard"]]
         for i, (row, value) in enumerate(zip(rows, values)):
@@ -167,11 +186,19 @@ def training_figure(log: list[dict], method: str):
     steps = [entry["step"] for entry in log]
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
     left.plot(steps, [entry["loss"] for entry in log], color=SERIES[0])
-    left.set(title="training loss", xlabel="step", ylabel="SoCL loss" if "socl" in method else "balanced logistic loss")
+    left.set(
+        title="training loss",
+        xlabel="step",
+        ylabel="SoCL loss" if "socl" in method else "balanced logistic loss",
+    )
     names = {"positive": "positive", "hard_negative": "hard negative"}
     for colour, (key, label) in zip(SERIES[1:], names.items()):
         right.plot(steps, [entry[key] for entry in log], color=colour, label=label)
-    right.set(title="what the loss compares", xlabel="step", ylabel="cosine similarity" if "socl" in method else "response")
+    right.set(
+        title="what the loss compares",
+        xlabel="step",
+        ylabel="cosine similarity" if "socl" in method else "response",
+    )
     right.legend()
     return figure
 
@@ -196,7 +223,12 @@ def budget_figure(table: experiments.Table, protocol: str):
     axes[0].set(title="paper, OTB-13", ylabel="AUC (%)")
     axes[1].set(title=f"measured, {protocol} protocol, composite test", ylabel="AUC (%)")
     for axis in axes:
-        axis.set(xscale="log", xlabel="annotation hours (share of the videos)", xticks=hours, xticklabels=[str(h) for h in hours])
+        axis.set(
+            xscale="log",
+            xlabel="annotation hours (share of the videos)",
+            xticks=hours,
+            xticklabels=[str(h) for h in hours],
+        )
         axis.minorticks_off()
         axis.legend(fontsize="small")
     return figure
@@ -205,7 +237,8 @@ def budget_figure(table: experiments.Table, protocol: str):
 def table_html(table: experiments.Table, protocol: str) -> str:
     """A table with three numbers a cell: paper, recorded, this build; with interval, n and run ids on hover."""
     head = "".join(f'<th scope="col">{escape(column)}</th>' for column in table.columns)
-    kinds = '<td class="kinds"><span class="paper">paper</span><span class="recorded">recorded</span><span class="build">this build</span></td>'
+    kinds = "".join(f'<span class="{kind}">{text}</span>' for kind, text in KINDS.items())
+    kinds = f'<td class="kinds">{kinds}</td>'
     body = ""
     for row in table.rows:
         cells = {cell.column: experiments.describe_cell(cell, protocol) for cell in table.cells if cell.row == row}
@@ -214,8 +247,9 @@ def table_html(table: experiments.Table, protocol: str) -> str:
     label = escape(f"{table.title}; AUC in percent")
     return (
         f'<div class="socl-scroll" tabindex="0" role="region" aria-label="{label}"><table class="socl-table">'
-        f'<caption>{label}; {escape(protocol)} protocol</caption>'
-        f'<thead><tr><th scope="col">method</th><th scope="col"></th>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        f"<caption>{label}; {escape(protocol)} protocol</caption>"
+        f'<thead><tr><th scope="col">method</th><th scope="col"></th>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
     )
 
 

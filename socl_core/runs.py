@@ -60,7 +60,12 @@ def code_hash(module: str = EXECUTED) -> str:
         tree = ast.parse(module_path(name).read_text())
         for node in ast.walk(tree):
             body = getattr(node, "body", None)
-            if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+            if (
+                isinstance(body, list)
+                and body
+                and isinstance(body[0], ast.Expr)
+                and isinstance(body[0].value, ast.Constant)
+            ):
                 body[0].value.value = ""
         digest.update(f"{name}\n{ast.dump(tree)}\n".encode())
     return digest.hexdigest()[:16]
@@ -70,8 +75,12 @@ def code_hash(module: str = EXECUTED) -> str:
 def data_hashes(spec: RunSpec) -> dict[str, str]:
     """Manifest hash of each data set of a spec; "absent" where it is not there."""
     sets = {f"{name}/train": (name, "train") for name in spec.data if spec.steps}
-    sets |= {f"{name}/{split}": (name, split) for name in spec.test for split in [data.evaluation_split(name, spec.split)]}
-    return {key: "absent" if data.available(name) else data.manifest(name, split) for key, (name, split) in sets.items()}
+    sets |= {
+        f"{name}/{split}": (name, split) for name in spec.test for split in [data.evaluation_split(name, spec.split)]
+    }
+    return {
+        key: "absent" if data.available(name) else data.manifest(name, split) for key, (name, split) in sets.items()
+    }
 
 
 def run_id(spec: RunSpec) -> str:
@@ -110,7 +119,9 @@ class Run:
         try:
             return json.loads((self.folder / name).read_text())
         except (OSError, ValueError) as error:
-            raise DataError(f"{self.folder / name} cannot be read ({error}); expected a JSON file written by a run") from error
+            raise DataError(
+                f"{self.folder / name} cannot be read ({error}); expected a JSON file written by a run"
+            ) from error
 
     def write(self, name: str, content: dict) -> None:
         write_atomic(self.folder / name, json.dumps(content, indent=1) + "\n")

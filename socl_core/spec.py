@@ -29,14 +29,18 @@ class RunSpec(BaseModel):
     frames: int | None = Field(None, gt=0, description="at most this many frames a video, evenly spread")
     share: float = Field(1.0, gt=0, le=1, description="share of the training videos that the budget buys")
     labelled: float = Field(1 / BOX_OVER_POINT, gt=0, le=1, description="share of frames with a box (box condition)")
-    scale_rule: Literal["window", "free", "oracle"] = Field("window", description="crop scale in the point condition [R]")
+    scale_rule: Literal["window", "free", "oracle"] = Field(
+        "window", description="crop scale in the point condition [R]"
+    )
 
     # method
     eta: float = Field(0.1, gt=0, le=1, description="clip fraction of the score map [S]")
     head: bool = Field(False, description="projection head in training [S]")
     tau: float = Field(0.1, gt=0, description="temperature of the SoCL loss [R]")
     tau_n: float = Field(0.1, gt=0, description="temperature of the hard negative map [R]")
-    background: float = Field(0.05, gt=0, lt=1, description="cells below this share of the TOP maximum are background [R]")
+    background: float = Field(
+        0.05, gt=0, lt=1, description="cells below this share of the TOP maximum are background [R]"
+    )
     radius: float = Field(16.0, gt=0, description="radius of positives in pixels (box condition)")
 
     # network and optimisation

@@ -40,7 +40,9 @@ class Batches:
         self.videos = [np.flatnonzero(store.video == v) for v in np.unique(store.video)]
         self.videos = [rows for rows in self.videos if len(rows) > 1]
         if len(self.videos) < 2:
-            raise DataError(f"training needs at least 2 videos of at least 2 annotated frames, found {len(self.videos)}")
+            raise DataError(
+                f"training needs at least 2 videos of at least 2 annotated frames, found {len(self.videos)}"
+            )
         self.frame = store.frame
         self.size = min(spec.batch, len(self.videos))
 
@@ -52,7 +54,11 @@ class Batches:
         zoom = np.exp(rng.uniform(-1, 1, rows.shape) * math.log1p(self.spec.zoom))
         shift = rng.uniform(-1, 1, (*rows.shape, 2)) * self.spec.shift
         maps = np.concatenate([zoom[..., None], shift], -1).astype(np.float32)
-        return torch.from_numpy(rows), torch.from_numpy(maps), rng.uniform(0.8, 1.2, rows.shape).astype(np.float32)
+        return (
+            torch.from_numpy(rows),
+            torch.from_numpy(maps),
+            rng.uniform(0.8, 1.2, rows.shape).astype(np.float32),
+        )
 
     def _pair(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         first = rng.choice(rows)
@@ -63,7 +69,9 @@ class Batches:
     def crops(self, rows: torch.Tensor, maps: torch.Tensor, gain: np.ndarray, size: int) -> torch.Tensor:
         """Augmented crops (B, 3, size, size): zoomed, shifted by (dx, dy) pixels, brightness times gain."""
         images = self.compute.images(self.images[rows.to(self.images.device)].permute(0, 3, 1, 2))
-        images = sample(images, maps.to(images.device), torch.arange(size, device=images.device) - (size - 1) / 2, SEARCH)
+        images = sample(
+            images, maps.to(images.device), torch.arange(size, device=images.device) - (size - 1) / 2, SEARCH
+        )
         return (images * torch.from_numpy(gain).to(images.device)[:, None, None, None]).clamp(0, 255)
 
     def top_maps(self, rows: torch.Tensor, maps: torch.Tensor, size: int) -> torch.Tensor:
@@ -110,8 +118,13 @@ def socl_step(batches: Batches, step: int, network: SiameseNetwork) -> dict[str,
     loss = losses.socl_loss(gst[: batches.size], gst[batches.size :], sns, spec.tau)
     positive = F.cosine_similarity(gst, other, dim=1).mean()
     negative = F.cosine_similarity(gst, sns.roll(batches.size, 0), dim=1).mean()
-    return {"loss": loss, "positive": positive, "hard_negative": negative, "top_cells": prior.entropy(top).exp().mean(),
-            "sns_cells": prior.entropy(hard).exp().mean()}
+    return {
+        "loss": loss,
+        "positive": positive,
+        "hard_negative": negative,
+        "top_cells": prior.entropy(top).exp().mean(),
+        "sns_cells": prior.entropy(hard).exp().mean(),
+    }
 
 
 def box_step(batches: Batches, step: int, network: SiameseNetwork) -> dict[str, torch.Tensor]:
@@ -124,8 +137,11 @@ def box_step(batches: Batches, step: int, network: SiameseNetwork) -> dict[str, 
     response = network.adjust(correlate(template, features, spec.correlation))
     offsets = (maps[1][:, 1:] * maps[1][:, :1]).to(compute.device)
     labels = losses.response_labels(offsets, response.shape[-1], STRIDE, spec.radius)
-    return {"loss": losses.balanced_bce(response, labels), "positive": response[labels > 0].mean(),
-            "hard_negative": response[labels == 0].amax()}
+    return {
+        "loss": losses.balanced_bce(response, labels),
+        "positive": response[labels > 0].mean(),
+        "hard_negative": response[labels == 0].amax(),
+    }
 
 
 STEPS = {"socl-siam": socl_step, "box-siam": box_step}
@@ -153,7 +169,11 @@ class Training:
         self.optimiser = make(self.network.parameters(), lr=self.spec.lr, weight_decay=self.spec.weight_decay)
 
     def state(self) -> dict:
-        return {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict(), "step": self.step}
+        return {
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+        }
 
     def restore(self, state: dict) -> None:
         self.network.load_state_dict(state["network"])
@@ -165,7 +185,12 @@ class Training:
         done, warm = self.step + 1, max(1, self.spec.steps // 20)
         return self.spec.lr * min(done / warm, 0.5 * (1 + math.cos(math.pi * self.step / self.spec.steps)))
 
-    def run(self, log: Callable[[dict], None], log_every: int, each_step: Callable[["Training"], None] = lambda _: None) -> None:
+    def run(
+        self,
+        log: Callable[[dict], None],
+        log_every: int,
+        each_step: Callable[["Training"], None] = lambda _: None,
+    ) -> None:
         """Trains to the last step. `log` receives the means since the last call every `log_every` steps.
 
         Values stay on the device between two log entries, so that no step waits for it.
@@ -184,7 +209,10 @@ class Training:
             if self.step % log_every == 0 or self.step == self.spec.steps:
                 means = {name: torch.stack([p[name] for p in pending]).mean().item() for name in pending[0]}
                 if not math.isfinite(means["loss"]):
-                    raise SoclError(f"the loss is not finite between steps {self.step - len(pending)} and {self.step}; try a lower lr")
+                    raise SoclError(
+                        f"the loss is not finite between steps {self.step - len(pending)} and {self.step}; "
+                        "try a lower lr"
+                    )
                 log({"step": self.step, "lr": self.optimiser.param_groups[0]["lr"], **means})
                 pending = []
             each_step(self)

@@ -141,8 +141,6 @@ def test_the_gradient_of_balanced_bce_is_finite_for_great_responses():
 
 @given(st.integers(1, 6), st.integers(0, 6), st.sampled_from([0.05, 0.1, 1.0]), st.integers(0, 99))
 def test_socl_loss_lies_in_its_bounds(b, m, tau, seed):
-    a, p, n = (
-        torch.randn(k, 5, generator=torch.Generator().manual_seed(seed + i)) for i, k in enumerate((b, b, m))
-    )
+    a, p, n = (torch.randn(k, 5, generator=torch.Generator().manual_seed(seed + i)) for i, k in enumerate((b, b, m)))
     loss = float(socl_loss(a, p, n, tau))
     assert -1e-6 <= loss <= 2 / tau + math.log(b + m) + 1e-4

@@ -41,10 +41,7 @@ def test_alexnet_has_the_layers_of_the_paper():
 def test_width_scales_channels_and_keeps_them_even(width):
     network = AlexNetV1(width).eval()
     found = [m.out_channels for m in network.modules() if isinstance(m, nn.Conv2d)]
-    assert all(
-        count % 2 == 0 and abs(count - c[0] * width) <= 1
-        for count, c in zip(found, CONVOLUTIONS, strict=True)
-    )
+    assert all(count % 2 == 0 and abs(count - c[0] * width) <= 1 for count, c in zip(found, CONVOLUTIONS, strict=True))
     with torch.inference_mode():
         assert network(torch.zeros(1, 3, 127, 127)).shape == (1, network.channels, 6, 6)
 

@@ -25,9 +25,7 @@ def slow_straddling(labels, rectangle):
     x0, y0, x1, y1 = rectangle
     inside = np.zeros(labels.shape, bool)
     inside[y0:y1, x0:x1] = True
-    lost = sum(
-        min((inside & (labels == s)).sum(), (~inside & (labels == s)).sum()) for s in np.unique(labels)
-    )
+    lost = sum(min((inside & (labels == s)).sum(), (~inside & (labels == s)).sum()) for s in np.unique(labels))
     return 1 - lost / inside.sum()
 
 
@@ -85,12 +83,8 @@ def test_colour_contrast_is_the_chi_square_distance():
     inside[:, 0] += 1  # a window holds a pixel at least
     ring[3] = 0
     found = colour_contrast(inside, ring)
-    np.testing.assert_allclose(
-        found, [slow_chi_square(*map(list, rows)) for rows in zip(inside, ring, strict=True)]
-    )
-    np.testing.assert_allclose(
-        colour_contrast(np.array([[4, 0], [2, 6]]), np.array([[0, 9], [1, 3]])), [1, 0]
-    )
+    np.testing.assert_allclose(found, [slow_chi_square(*map(list, rows)) for rows in zip(inside, ring, strict=True)])
+    np.testing.assert_allclose(colour_contrast(np.array([[4, 0], [2, 6]]), np.array([[0, 9], [1, 3]])), [1, 0])
 
 
 def test_scores_are_straddling_times_contrast_against_pixel_counts():
@@ -98,9 +92,7 @@ def test_scores_are_straddling_times_contrast_against_pixel_counts():
     from skimage.segmentation import felzenszwalb
 
     image = disc_frame(np.random.default_rng(0), (40, 30), 11)
-    boxes = np.array(
-        [[29, 19, 23, 23], [30, 22, 12, 8], [0, 0, 96, 72], [60, 40, 20, 30], [80, 60, 16, 12.0]]
-    )
+    boxes = np.array([[29, 19, 23, 23], [30, 22, 12, 8], [0, 0, 96, 72], [60, 40, 20, 30], [80, 60, 16, 12.0]])
     pieces = felzenszwalb(image, scale=150, sigma=0.5, min_size=HEIGHT * WIDTH // 600)
     bins = lab_labels(image)
     for box, score in zip(boxes.astype(int), score_windows(image, boxes), strict=True):

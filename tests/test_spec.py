@@ -19,12 +19,12 @@ def test_every_shipped_protocol_parses_for_every_method(protocol, method):
 
 
 @pytest.mark.parametrize("protocol", protocols())
-def test_both_conditions_train_alike(protocol):
-    """The two methods differ in labels, loss and what the protocol says of them; not in time or data."""
+def test_both_conditions_train_on_the_same_network_and_data(protocol):
+    """The two methods differ in labels, loss and what the protocol says of them; not in data, network or budget."""
     points, boxes = make_spec(protocol, "socl-siam"), make_spec(protocol, "box-siam")
-    for name in ("data", "width", "steps", "batch", "crop", "test", "share", "videos", "seed"):
+    for name in ("data", "width", "batch", "optimiser", "test", "share", "videos", "frames", "seed"):
         assert getattr(points, name) == getattr(boxes, name), name
-    assert boxes.labelled == pytest.approx(1 / 4.5)  # 22.2 % of the frames
+    assert boxes.labelled == pytest.approx(1 / 4.5) or protocol == "smoke"  # 22.2 % of the frames
 
 
 def test_the_papers_default_is_eta_of_ten_per_cent():
@@ -36,7 +36,7 @@ def test_changes_win_over_the_method_and_the_method_over_the_common_part():
     values = read_protocol("laptop")
     assert make_spec("laptop", "random-siam").steps == values["methods"]["random-siam"]["steps"]
     assert make_spec("laptop", "random-siam", steps=3).steps == 3
-    assert make_spec("laptop", "socl-siam").steps == values["common"]["steps"]
+    assert make_spec("laptop", "socl-siam").steps == values["common"]["steps"] > 0
 
 
 def test_a_spec_cannot_be_changed_and_can_be_a_key():
@@ -62,7 +62,8 @@ def test_the_nearest_valid_name_is_told(call, message):
 BAD = {
     "eta": [0, -1, 1.1, math.nan, "much"], "tau": [0, -0.1, math.nan], "tau_n": [0, math.nan], "background": [0, 1],
     "width": [0, 4.1, math.nan], "crop": [126, 256, 200.5], "steps": [-1, 1.5, None], "batch": [1, 0],
-    "lr": [0, -1, math.nan], "momentum": [1, -0.1], "weight_decay": [-1], "max_gap": [0], "shift": [-1], "zoom": [1, -0.1],
+    "lr": [0, -1, math.nan], "optimiser": ["adam"], "weight_decay": [-1], "max_gap": [0], "shift": [-1],
+    "zoom": [1, -0.1],
     "scales": [0], "window_influence": [-0.1, 1.1], "share": [0, 1.5], "labelled": [0, 1.5], "videos": [0], "frames": [0],
     "test_videos": [0], "test_frames": [-3], "seed": [-1], "data": [(), 3], "scale_rule": ["windows"],
     "correlation": ["cos"], "radius": [0], "head": ["perhaps"],
@@ -77,15 +78,13 @@ def test_out_of_range_is_refused_by_name(name, value):
 
 @pytest.mark.parametrize("name, value", [
     ("eta", 1), ("eta", 1e-6), ("width", 4), ("crop", 127), ("crop", 255), ("steps", 0), ("batch", 2),
-    ("momentum", 0), ("zoom", 0), ("window_influence", 1), ("share", 1), ("videos", 1), ("frames", None),
+    ("zoom", 0), ("window_influence", 1), ("share", 1), ("videos", 1), ("frames", None),
 ])  # fmt: skip
 def test_the_ends_of_the_ranges_are_fine(name, value):
     assert getattr(make_spec("laptop", "socl-siam", **{name: value}), name) == value
 
 
-@pytest.mark.xfail(
-    reason="protocol or method among the changes is a TypeError", raises=TypeError, strict=True
-)
+@pytest.mark.xfail(reason="protocol or method among the changes is a TypeError", raises=TypeError, strict=True)
 def test_protocol_and_method_are_no_changes():
     with pytest.raises(UsageError):
         make_spec("laptop", "socl-siam", **{"protocol": "laptop"})

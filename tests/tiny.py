@@ -3,10 +3,13 @@
 import cv2
 import numpy as np
 
-from socl_core.data.crops import SEARCH, CropStore
+from socl_core.data.crops import SEARCH, CropStore, lattice
 from socl_core.data.sequence import Sequence
 
 WIDTH, HEIGHT = 96, 72
+
+# Forked workers of build_store inherit the state of OpenCV's thread pool, but not its threads.
+cv2.setNumThreads(1)
 
 
 def noise(rng: np.random.Generator, height: int, width: int, blur: int = 5) -> np.ndarray:
@@ -32,9 +35,9 @@ def disc_video(number: int, frames: int = 4, radius: float = 11) -> Sequence:
     return Sequence(f"disc-{number}", images, points, boxes, np.ones(frames, bool))
 
 
-def random_store(videos: int = 4, frames: int = 3, grid: int = SEARCH // 4, seed: int = 0) -> CropStore:
+def random_store(videos: int = 4, frames: int = 3, seed: int = 0) -> CropStore:
     """A crop store in memory: one texture a video with little noise, scores that peak in the middle."""
-    rng = np.random.default_rng(seed)
+    rng, grid = np.random.default_rng(seed), len(lattice())
     images, n = [], videos * frames
     for _ in range(videos):
         texture = noise(rng, SEARCH, SEARCH, 9).astype(np.int16)

@@ -36,7 +36,7 @@ def context_side(width, height):
 
 
 def crop(image: np.ndarray, centre, side: float, size: int, fill=None) -> np.ndarray:
-    """Crop of (size, size, 3) showing `side` frame pixels around `centre` (x, y); outside is `fill` or the mean colour."""
+    """Crop (size, size, 3) of `side` frame pixels around `centre` (x, y). Outside is `fill`, or the mean colour."""
     scale = side / size
     offset = np.asarray(centre, np.float64) - (size - 1) / 2 * scale
     warp = np.array([[scale, 0, offset[0]], [0, scale, offset[1]]])
@@ -96,7 +96,9 @@ class CropStore:
             index = json.loads((folder / "index.json").read_text())
             arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in index["arrays"]}
         except (OSError, ValueError, KeyError) as error:
-            raise DataError(f"crop store {folder} is damaged ({error}); delete the folder to have it built again") from error
+            raise DataError(
+                f"crop store {folder} is damaged ({error}); delete the folder to have it built again"
+            ) from error
         return cls(arrays["images"], arrays.get("scores"), *(np.array(arrays[n]) for n in ("video", "frame", "side")))
 
     def rows(self, rows: np.ndarray) -> "CropStore":
@@ -109,7 +111,9 @@ class CropStore:
         first = np.cumsum([0] + [int(store.video.max()) + 1 for store in stores])
         columns = dict(zip(vars(stores[0]), zip(*(vars(store).values() for store in stores))))
         columns["video"] = [store.video + start for store, start in zip(stores, first)]
-        return CropStore(**{name: None if parts[0] is None else np.concatenate(parts) for name, parts in columns.items()})
+        return CropStore(
+            **{name: None if parts[0] is None else np.concatenate(parts) for name, parts in columns.items()}
+        )
 
 
 def build_store(sequences: list[Sequence], folder: Path, rule: str, workers: int = 2) -> CropStore:
@@ -126,7 +130,9 @@ def build_store(sequences: list[Sequence], folder: Path, rule: str, workers: int
     jobs = [(sequence, rule, video) for video, sequence in enumerate(sequences)]
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".building-") as building:
         with multiprocessing.get_context("fork").Pool(workers, _worker_setup) as pool:
-            parts = list(tqdm(pool.imap(_video_crops, jobs), total=len(jobs), desc="crops", unit="video", mininterval=1))
+            parts = list(
+                tqdm(pool.imap(_video_crops, jobs), total=len(jobs), desc="crops", unit="video", mininterval=1)
+            )
         arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         for name, array in arrays.items():
             np.save(Path(building) / f"{name}.npy", array)

@@ -44,7 +44,9 @@ def read_image(path: Path) -> np.ndarray:
         raise DataError(f"image {path} is truncated: a JPEG must end with its end-of-image marker")
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if image is None:
-        raise DataError(f"image {path} cannot be decoded: expected a JPEG or PNG, found {len(data)} bytes of something else")
+        raise DataError(
+            f"image {path} cannot be decoded: expected a JPEG or PNG, found {len(data)} bytes of something else"
+        )
     return image
 
 

@@ -30,10 +30,20 @@ class AlexNetV1(nn.Sequential):
     def __init__(self, width: float = 1.0):
         c1, c2, c3, c4, c5 = (max(2, round(c * width / 2) * 2) for c in (96, 256, 384, 384, 256))
         super().__init__(
-            nn.Conv2d(3, c1, 11, 2), nn.BatchNorm2d(c1), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2),
-            nn.Conv2d(c1, c2, 5, groups=2), nn.BatchNorm2d(c2), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2),
-            nn.Conv2d(c2, c3, 3), nn.BatchNorm2d(c3), nn.ReLU(inplace=True),
-            nn.Conv2d(c3, c4, 3, groups=2), nn.BatchNorm2d(c4), nn.ReLU(inplace=True),
+            nn.Conv2d(3, c1, 11, 2),
+            nn.BatchNorm2d(c1),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(3, 2),
+            nn.Conv2d(c1, c2, 5, groups=2),
+            nn.BatchNorm2d(c2),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(3, 2),
+            nn.Conv2d(c2, c3, 3),
+            nn.BatchNorm2d(c3),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(c3, c4, 3, groups=2),
+            nn.BatchNorm2d(c4),
+            nn.ReLU(inplace=True),
             nn.Conv2d(c4, c5, 3, groups=2),
             # Without it all cells share a large mean vector and every cosine starts near .8. [R]
             nn.BatchNorm2d(c5, affine=False),

@@ -37,14 +37,22 @@ class Explosive:
     def __len__(self):
         return self.n
 
-    def __getattr__(self, name):
-        raise AssertionError(f"boxes were read: {name}")
+    def __reduce__(self):  # sequences are pickled on their way to a worker
+        return Explosive, (self.n,)
 
     def __getitem__(self, index):
         raise AssertionError("boxes were read")
 
     def __array__(self, *_, **__):
         raise AssertionError("boxes were read")
+
+
+class Guarded(list):
+    """Frames of which the second must not be decoded."""
+
+    def __getitem__(self, index):
+        assert index != 1, "an invalid frame was decoded"
+        return super().__getitem__(index)
 
 
 def bilinear(image, x, y):
@@ -81,9 +89,7 @@ def test_a_crop_of_its_own_size_is_a_cut():
     np.testing.assert_array_equal(crop(image, (39.5, 29.5), 20, 20), image[20:40, 30:50])
 
 
-@pytest.mark.parametrize(
-    "centre, side, size", [((40, 30), 15.0, 45), ((41.3, 28.6), 33.0, 127), ((40, 30), 50.0, 25)]
-)
+@pytest.mark.parametrize("centre, side, size", [((40, 30), 15.0, 45), ((41.3, 28.6), 33.0, 127), ((40, 30), 50.0, 25)])
 def test_every_crop_pixel_shows_the_frame_pixel_of_to_frame(centre, side, size):
     image = noise(np.random.default_rng(0), 80, 90, 11)
     found = crop(image, centre, side, size)
@@ -98,7 +104,7 @@ def test_outside_is_the_fill_or_the_mean_colour():
     image = noise(np.random.default_rng(0), 40, 50)
     found = crop(image, (0, 0), 60, 60)
     np.testing.assert_allclose(found[0, 0], image.mean((0, 1)), atol=1)
-    np.testing.assert_array_equal(found[30:, 30:], crop(image, (14.5, 14.5), 30, 30))
+    np.testing.assert_array_equal(crop(image, (-0.5, -0.5), 60, 60)[30:, 30:], image[:30, :30])
     np.testing.assert_array_equal(crop(image, (0, 0), 60, 60, (1, 2, 3))[0, 0], [1, 2, 3])
     np.testing.assert_allclose(crop(image, (500, 500), 30, 9), np.tile(image.mean((0, 1)), (9, 9, 1)), atol=1)
 
@@ -128,9 +134,8 @@ def test_score_map_is_the_window_sum_at_the_frame_points_of_the_lattice():
     np.testing.assert_allclose(found, window_sum(windows.boxes, windows.scores, xs, ys))
     one = Windows(np.array([[30, 30, 1, 1.0]]), np.array([2.0]))  # the window on pixel (30, 30) alone
     hit = np.argwhere(score_map(one, (30, 30), 63.0) > 0)
-    middle = (len(lattice()) - 1) // 2
-    assert [middle, middle] in hit.tolist()
-    np.testing.assert_allclose(hit.mean(0), [middle, middle])
+    assert len(hit)
+    np.testing.assert_allclose(hit.mean(0), (len(lattice()) - 1) / 2)
 
 
 def test_a_symmetric_scene_has_a_symmetric_score_map():
@@ -195,11 +200,6 @@ def test_oracle_crops_by_the_box(videos, tmp_path):
 
 
 def test_only_valid_frames_are_read(videos, tmp_path):
-    class Guarded(list):
-        def __getitem__(self, index):
-            assert index != 1, "an invalid frame was decoded"
-            return super().__getitem__(index)
-
     one = videos[0]
     hidden = Sequence("hidden", Guarded(one.frames), one.points, None, np.array([True, False, True]))
     store = build_store([hidden, videos[1].point_view()], tmp_path / "store", "free")

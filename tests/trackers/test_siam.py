@@ -39,34 +39,29 @@ def tracker_of(backbone, **options):
     return SiamTracker(backbone, CPU, SiamOptions(correlation="cosine", **options))
 
 
-def video(frames=6, step=(3, 2), size=30, seed=0, growth=1.0):
-    """A textured square that moves (and grows) over a smooth background, and its boxes."""
+def video(frames=6, step=(3, 2), size=30, seed=0):
+    """A textured square that moves over a smooth background, and its boxes."""
     rng = np.random.default_rng(seed)
     back = cv2.GaussianBlur(rng.integers(90, 160, (150, 200, 3), np.uint8), (9, 9), 0)
-    texture = cv2.GaussianBlur(rng.integers(0, 256, (48, 48, 3), np.uint8), (5, 5), 0)
+    texture = cv2.GaussianBlur(rng.integers(0, 256, (size, size, 3), np.uint8), (5, 5), 0)
     images, boxes = [], []
     for k in range(frames):
-        side = round(size * growth**k)
-        x, y = 70 + step[0] * k - (side - size) // 2, 50 + step[1] * k - (side - size) // 2
+        x, y = 70 + step[0] * k, 50 + step[1] * k
         image = back.copy()
-        image[y : y + side, x : x + side] = cv2.resize(texture, (side, side), interpolation=cv2.INTER_AREA)
+        image[y : y + size, x : x + size] = texture
         images.append(image)
-        boxes.append([x, y, side, side])
+        boxes.append([x, y, size, size])
     return images, np.array(boxes, float)
 
 
 @pytest.mark.parametrize("correlation", ["dot", "cosine"])
-@pytest.mark.parametrize(
-    "b, c, h, w, rows, columns", [(1, 4, 6, 6, 6, 6), (3, 5, 2, 3, 5, 7), (2, 8, 6, 6, 9, 9)]
-)
+@pytest.mark.parametrize("b, c, h, w, rows, columns", [(1, 4, 6, 6, 6, 6), (3, 5, 2, 3, 5, 7), (2, 8, 6, 6, 9, 9)])
 def test_correlate_is_the_loop(b, c, h, w, rows, columns, correlation):
     rng = np.random.default_rng(b)
     template, features = rng.normal(size=(b, c, h, w)), 5 * rng.normal(size=(b, c, rows, columns))
     found = correlate(torch.from_numpy(template), torch.from_numpy(features), correlation)
     assert found.shape == (b, rows - h + 1, columns - w + 1) and found.dtype == torch.float32
-    np.testing.assert_allclose(
-        found, slow_correlate(template, features, correlation == "cosine"), rtol=1e-3, atol=1e-4
-    )
+    np.testing.assert_allclose(found, slow_correlate(template, features, correlation == "cosine"), rtol=1e-3, atol=1e-4)
 
 
 def test_cosine_correlation_peaks_with_one_where_the_template_was_cut():
@@ -112,13 +107,31 @@ def test_the_box_moves_by_the_frame_pixels_of_the_shift(backbone, shift):
     np.testing.assert_allclose(found, [85 + shift[0], 65 + shift[1], 31, 31], atol=1.0)
 
 
-def test_the_tracker_grows_with_the_target(backbone):
-    images, boxes = video(frames=8, step=(0, 0), growth=1.04)
+@pytest.mark.parametrize("best", [0, 1, 2])
+def test_size_follows_the_best_scale_at_its_rate(backbone, monkeypatch, best):
+    """Scales 1.0375^(-1, 0, 1), followed at a rate of .59; template and search region grow alike."""
+    images, boxes = video(2)
     tracker = tracker_of(backbone)
     tracker.init(images[0], boxes[0])
-    found = [tracker.update(image) for image in images[1:]][-1]
-    assert found[2] > 1.08 * boxes[0, 2]
-    assert found[2] / found[3] == pytest.approx(1)
+    side, middle = tracker.side, np.array([135.5, 135.5])
+    monkeypatch.setattr(tracker, "_peak", lambda response: (best, middle, 272))
+    found = tracker.update(images[1])
+    factor = 1 - 0.59 + 0.59 * 1.0375 ** (best - 1)
+    np.testing.assert_allclose(found[2:], boxes[0, 2:] * factor)
+    assert tracker.side == pytest.approx(side * factor)
+    np.testing.assert_allclose(found[:2] + (found[2:] - 1) / 2, boxes[0, :2] + (boxes[0, 2:] - 1) / 2)
+
+
+def test_another_scale_must_beat_the_penalty(backbone):
+    images, boxes = video(1)
+    tracker = tracker_of(backbone)
+    tracker.init(images[0], boxes[0])
+    response = torch.zeros(3, 17, 17)
+    response[:, 8, 8] = torch.tensor([1.0, 0.98, 1.0])  # 1 x .9745 < .98
+    assert tracker._peak(response)[0] == 1
+    response[2, 8, 8] = 1.1
+    best, peak, cells = tracker._peak(response)
+    assert best == 2 and cells == 272 and abs(peak - 135.5).max() <= 1
 
 
 def test_the_first_template_is_kept_and_a_second_init_starts_afresh(backbone):

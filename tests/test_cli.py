@@ -1,0 +1,156 @@
+"""The `socl` command with the arguments a user types."""
+
+import contextlib
+import io
+import json
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from socl_core.cli import main
+
+TINY = ["--protocol", "smoke", "--set", "videos=4", "--set", "steps=2", "--set", "test_videos=1", "--set", "test_frames=3"]
+
+
+def socl(*arguments, cwd):
+    """Runs the command in this process, which spares the import of torch; returns code, stdout and stderr."""
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("sys.argv", ["socl", *map(str, arguments)])
+            try:
+                main()
+            except SystemExit as stop:
+                code = stop.code or 0
+    return SimpleNamespace(returncode=code, stdout=out.getvalue(), stderr=err.getvalue())
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a run that `socl train` made in it."""
+    cwd = tmp_path_factory.mktemp("train")
+    done = socl("train", *TINY, "--seed", 3, "--out", "my_run", cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    return cwd
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "--method", "socl-sim", "--out", "x"], ["socl-sim", "did you mean 'socl-siam'"]),
+        (["train", "--protocol", "laptpo", "--out", "x"], ["did you mean 'laptop'"]),
+        (["train", "--set", "etaa=0.1", "--out", "x"], ["etaa", "did you mean 'eta'"]),
+        (["train", "--set", "eta=0", "--out", "x"], ["eta", "greater than 0"]),
+        (["train", "--set", "eta", "--out", "x"], ["name=value"]),
+        (["train", "--data", "otbb", "--out", "x"], ["did you mean 'otb'"]),
+        (["train", "--device", "cuda", "--out", "x"], ["CUDA"]),
+        (["train", "--sede", "1", "--out", "x"], ["--seed"]),
+        (["table", "7"], ["unknown table '7'"]),
+        (["table", "2", "--seeds", "a"], ["--seeds"]),
+        (["top", "--image", "none.jpg", "--point", "1,2", "--out", "x.png"], ["none.jpg"]),
+        (["top", "--image", "none.jpg", "--point", "1,2", "--eta", "1.5", "--out", "x.png"], ["0 < eta <= 1"]),
+        (["evaluate", "--weights", "none", "--data", "composite"], ["none", "socl train"]),
+    ],
+)  # fmt: skip
+def test_a_mistake_exits_with_2_and_names_what_was_expected(arguments, words, tmp_path):
+    if "--device" in arguments:
+        torch = pytest.importorskip("torch")
+        if torch.cuda.is_available():
+            pytest.skip("CUDA is available here")
+    done = socl(*arguments, cwd=tmp_path)
+    assert done.returncode == 2, (done.returncode, done.stderr)
+    for word in words:
+        assert word in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "x").exists() or not any((tmp_path / "x").glob("weights*"))
+
+
+def test_train_writes_weights_log_and_scores(trained):
+    result = json.loads((trained / "my_run/result.json").read_text())
+    assert result["spec"]["seed"] == 3
+    assert (trained / "my_run/weights.safetensors").stat().st_size > 1000
+    log = [json.loads(line) for line in (trained / "my_run/log.jsonl").read_text().splitlines()]
+    assert [entry["step"] for entry in log] == [1, 2]
+    boxes = (trained / "my_run/boxes/composite/test_000.txt").read_text().splitlines()
+    assert len(boxes) == 3
+
+
+def test_train_refuses_the_folder_of_another_run(trained):
+    done = socl("train", *TINY, "--seed", 4, "--out", "my_run", cwd=trained)
+    assert done.returncode == 2
+    assert "another run" in done.stderr
+
+
+def test_track_writes_one_line_a_frame_and_a_playable_clip(trained):
+    rng = np.random.default_rng(0)
+    texture = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    (trained / "frames").mkdir()
+    for i in range(5):
+        frame = np.full((121, 161, 3), 90, np.uint8)
+        frame[30 : 30 + 40, 40 + 3 * i : 80 + 3 * i] = texture
+        cv2.imwrite(str(trained / f"frames/{i + 1:04d}.png"), frame)
+    done = socl("track", "--weights", "my_run/weights.safetensors", "--frames", "frames", "--init", "40,30,40,40",
+                "--out", "boxes.txt", "--render", "out.mp4", cwd=trained)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    boxes = np.loadtxt(trained / "boxes.txt", delimiter=",")
+    assert boxes.shape == (5, 4)
+    assert boxes[0].tolist() == [40, 30, 40, 40]
+    assert np.isfinite(boxes).all()
+    clip = cv2.VideoCapture(str(trained / "out.mp4"))
+    frames = 0
+    while clip.read()[0]:
+        frames += 1
+    assert frames == 5
+    again = socl("track", "--weights", "my_run/weights.safetensors", "--frames", "out.mp4", "--init", "40,30,40,40",
+                 "--out", "again.txt", cwd=trained)  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    assert len((trained / "again.txt").read_text().splitlines()) == 5
+
+
+@pytest.mark.parametrize("init", ["40,30,0,40", "nan,30,4,4", "1,2,3", "900,900,10,10"])
+def test_track_refuses_a_bad_first_box(trained, init):
+    frame = np.zeros((50, 60, 3), np.uint8)
+    (trained / "one").mkdir(exist_ok=True)
+    cv2.imwrite(str(trained / "one/0001.png"), frame)
+    done = socl("track", "--weights", "my_run/weights.safetensors", "--frames", "one", "--init", init,
+                "--out", "bad.txt", cwd=trained)  # fmt: skip
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert not (trained / "bad.txt").exists()
+
+
+def test_evaluate_prints_one_object(trained):
+    done = socl("evaluate", "--weights", "my_run/weights.safetensors", "--data", "composite", "--split", "dev",
+                "--sequences", "dev_000", "--json", cwd=trained)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert set(result) == {"auc", "precision", "sequences"}
+    assert result["auc"] == pytest.approx(result["sequences"]["dev_000"]["auc"])
+    wrong = socl("evaluate", "--weights", "my_run/weights.safetensors", "--data", "compost", cwd=trained)
+    assert wrong.returncode == 2
+    assert "did you mean 'composite'" in wrong.stderr
+
+
+def test_top_draws_a_map(tmp_path):
+    rng = np.random.default_rng(0)
+    cv2.imwrite(str(tmp_path / "a.png"), rng.integers(0, 256, (90, 120, 3), dtype=np.uint8))
+    done = socl("top", "--image", "a.png", "--point", "60,40", "--out", "top.png", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert cv2.imread(str(tmp_path / "top.png")).shape[1] > 500
+    outside = socl("top", "--image", "a.png", "--point", "500,40", "--out", "no.png", cwd=tmp_path)
+    assert outside.returncode == 2
+    assert "outside" in outside.stderr
+    assert not (tmp_path / "no.png").exists()
+
+
+def test_status_and_table_say_what_is_there(tmp_path):
+    assert "no runs yet" in socl("status", cwd=tmp_path).stdout
+    done = socl("table", "2", "--protocol", "smoke", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    cells = json.loads(done.stdout)["cells"]
+    paper = {(cell["row"], cell["column"]): cell["paper"] for cell in cells}
+    assert paper["SoCL-Siam", "880h"] == 60.9
+    assert paper["Box-Siam", "110h"] == 52.2
+    assert all(cell["n"] == 0 and cell["measured"] is None and cell["runs"] == [] for cell in cells)
