@@ -15,8 +15,8 @@ from socl_core.data.crops import CropStore
 from socl_core.device import Compute
 from socl_core.objectness import objectness
 from socl_core.spec import make_spec
-from socl_core.train import STEPS, Batches, Training, new_network
 from socl_core.trackers.siam import SiamOptions, SiamTracker
+from socl_core.train import STEPS, Batches, Training, new_network
 
 
 def timed(work) -> float:

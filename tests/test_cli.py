@@ -11,19 +11,30 @@ import pytest
 
 from socl_core.cli import main
 
-TINY = ["--protocol", "smoke", "--set", "videos=4", "--set", "steps=2", "--set", "test_videos=1", "--set", "test_frames=3"]
+TINY = [
+    "--protocol",
+    "smoke",
+    "--set",
+    "videos=4",
+    "--set",
+    "steps=2",
+    "--set",
+    "test_videos=1",
+    "--set",
+    "test_frames=3",
+]
 
 
 def socl(*arguments, cwd):
     """Runs the command in this process, which spares the import of torch; returns code, stdout and stderr."""
     out, err, code = io.StringIO(), io.StringIO(), 0
-    with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("sys.argv", ["socl", *map(str, arguments)])
-            try:
-                main()
-            except SystemExit as stop:
-                code = stop.code or 0
+    redirected = contextlib.redirect_stdout(out), contextlib.redirect_stderr(err)
+    with contextlib.chdir(cwd), redirected[0], redirected[1], pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["socl", *map(str, arguments)])
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code or 0
     return SimpleNamespace(returncode=code, stdout=out.getvalue(), stderr=err.getvalue())
 
 

@@ -45,7 +45,9 @@ def test_table_2_holds_the_papers_numbers():
 def test_a_cell_shows_what_its_runs_measured(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     cell = experiments.TABLES["2"].cells[0]
-    results = [fake_run(cell, "smoke", seed, values, tmp_path / "runs") for seed, values in ((0, [40, 60]), (1, [50, 70]))]
+    results = [
+        fake_run(cell, "smoke", seed, values, tmp_path / "runs") for seed, values in ((0, [40, 60]), (1, [50, 70]))
+    ]
     described = experiments.describe_cell(cell, "smoke", seeds=[0, 1])
     assert described["measured"] == 55
     assert described["n"] == 2

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 
+import cv2
 import numpy as np
 import pytest
 
@@ -162,6 +163,7 @@ def test_a_damaged_state_counts_as_killed_and_a_damaged_file_is_named(tmp_path):
 def tiny_run(tmp_path, monkeypatch):
     """The spec of a run of seconds, in an empty working folder."""
     monkeypatch.chdir(tmp_path)
+    cv2.setNumThreads(1)
     return make_spec("smoke", "socl-siam", videos=4, frames=4, width=0.125, steps=4, crop=127, batch=4,
                      test_videos=1, test_frames=4)  # fmt: skip
 

@@ -64,7 +64,8 @@ BAD = {
     "width": [0, 4.1, math.nan], "crop": [126, 256, 200.5], "steps": [-1, 1.5, None], "batch": [1, 0],
     "lr": [0, -1, math.nan], "optimiser": ["adam"], "weight_decay": [-1], "max_gap": [0], "shift": [-1],
     "zoom": [1, -0.1],
-    "scales": [0], "window_influence": [-0.1, 1.1], "share": [0, 1.5], "labelled": [0, 1.5], "videos": [0], "frames": [0],
+    "scales": [0], "window_influence": [-0.1, 1.1], "share": [0, 1.5], "labelled": [0, 1.5],
+    "videos": [0], "frames": [0],
     "test_videos": [0], "test_frames": [-3], "seed": [-1], "data": [(), 3], "scale_rule": ["windows"],
     "correlation": ["cos"], "radius": [0], "head": ["perhaps"],
 }  # fmt: skip

@@ -24,9 +24,7 @@ def test_seeds_are_the_outer_level():
     assert e.low == 0 and e.high == 10
 
 
-@pytest.mark.parametrize(
-    ("shift", "expected"), [(5, "reproduced"), (-5, "contradicted"), (0, "inconclusive")]
-)
+@pytest.mark.parametrize(("shift", "expected"), [(5, "reproduced"), (-5, "contradicted"), (0, "inconclusive")])
 def test_verdict(shift, expected):
     noise = np.random.default_rng(1).normal(0, 1, (2, 30))
     assert verdict(estimate(noise - noise.mean() + shift)) == expected

@@ -97,9 +97,7 @@ def test_internal_links_lead_somewhere(path):
 @each_page
 def test_no_resource_is_named_outside(path):
     """Not even one that a browser would ask for later. Links to read are fine."""
-    text = re.sub(
-        r"<script[^>]*>.*?</script>", lambda m: m[0][: m[0].index(">") + 1], path.read_text(), flags=re.S
-    )
+    text = re.sub(r"<script[^>]*>.*?</script>", lambda m: m[0][: m[0].index(">") + 1], path.read_text(), flags=re.S)
     tags = re.findall(r"<(?:script|img|link|iframe|source|video)\b[^>]*", text)
     outside = [tag for tag in tags if re.search(r'(?:src|href)="(?:https?:)?//', tag)]
     assert [tag for tag in outside if 'rel="canonical"' not in tag] == []

@@ -27,9 +27,7 @@ def some_boxes(n: int) -> list[list[float]]:
     return [[3 + i % 9, 5 + i % 7, 8, 6] for i in range(n)]
 
 
-def otb_sequence(
-    root, name, numbers=range(1, 5), boxes=None, annotation="groundtruth_rect.txt", separator=","
-):
+def otb_sequence(root, name, numbers=range(1, 5), boxes=None, annotation="groundtruth_rect.txt", separator=","):
     """`<root>/<name>` with images of these numbers and 1-based boxes (default: one an image)."""
     numbers = list(numbers)
     write_images(root / name / "img", numbers)

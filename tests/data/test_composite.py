@@ -181,10 +181,7 @@ def test_every_split_has_distractors_twins_and_occlusion(videos):
     assert plan.distractors[0] >= 2 and plan.twins >= 1 and plan.occluders[1] >= 1
     scenes = [scene_of(video) for video in videos]
     twins = [
-        body
-        for scene in scenes
-        for body in scene.behind + scene.front
-        if body.cut.corners == scene.target.cut.corners
+        body for scene in scenes for body in scene.behind + scene.front if body.cut.corners == scene.target.cut.corners
     ]
     assert twins
     assert all(video.valid[0] for video in videos)

@@ -1,4 +1,8 @@
+import contextlib
 import json
+import os
+import signal
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -273,6 +277,33 @@ def test_rows_and_join_without_score_maps(stored):
     joined = CropStore.join([stored[0].rows(np.array([0, 2])), stored[0]])
     assert joined.scores is None
     np.testing.assert_array_equal(joined.video, [0, 1, 2, 2, 3, 3])
+
+
+AFTER_OPENCV = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import cv2, numpy as np
+from tiny import disc_video
+cv2.setNumThreads(2)
+from socl_core.data.crops import build_store, crop
+video = disc_video(0, 2)
+for _ in range(20):
+    crop(np.zeros((240, 320, 3), np.uint8), (100, 100), 100, 255)
+build_store([video, video], Path(sys.argv[2]) / "store", "oracle")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(reason="setNumThreads in a forked worker joins threads that are not there", strict=False)
+def test_a_store_is_built_in_a_process_that_has_used_opencvs_threads(tmp_path):
+    tests = Path(__file__).parents[1]
+    process = subprocess.Popen([sys.executable, "-c", AFTER_OPENCV, str(tests), str(tmp_path)], start_new_session=True)
+    try:
+        assert process.wait(timeout=25) == 0
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # its workers as well
 
 
 def test_sizes_of_the_tiny_videos():
