@@ -8,6 +8,8 @@ VENV := $(CURDIR)/.venv
 STAMP := $(VENV)/.installed
 export PATH := $(VENV)/bin:$(PATH)
 export PYTHONWARNINGS := ignore::DeprecationWarning
+# A thread that waits should not spin: other work on the machine would slow training tenfold.
+export OMP_WAIT_POLICY := PASSIVE
 
 .PHONY: book preview test test-all install bench clean
 

@@ -34,7 +34,10 @@ class Compute:
             raise UsageError(f"device '{device}' was asked for but CUDA is not available here; use cpu or auto")
         if precision not in ("auto", "float32", "bfloat16"):
             raise UsageError(f"unknown precision '{precision}': expected auto, float32 or bfloat16")
-        chosen = torch.device(device)
+        try:
+            chosen = torch.device(device)
+        except RuntimeError:
+            raise UsageError(f"unknown device '{device}': expected auto, cpu, cuda or cuda:N") from None
         return cls(chosen, fast_bf16(chosen) if precision == "auto" else precision == "bfloat16")
 
     def module(self, module: torch.nn.Module) -> torch.nn.Module:

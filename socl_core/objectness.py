@@ -27,7 +27,7 @@ class Windows:
 
     def size(self, power: float = 8.0) -> float:
         """Side (square root of area) of the target: geometric mean over windows weighted by score^power. [R]"""
-        weights = self.scores**power + 1e-12
+        weights = (self.scores / max(self.scores.max(), 1e-12)) ** power + 1e-12
         return float(np.exp(0.5 * np.average(np.log(self.boxes[:, 2] * self.boxes[:, 3]), weights=weights)))
 
 
@@ -38,10 +38,10 @@ def check_point(point, shape) -> np.ndarray:
     if (
         point.shape != (2,)
         or not np.isfinite(point).all()
-        or not (-0.5 <= point[0] <= width - 0.5 and -0.5 <= point[1] <= height - 0.5)
+        or not (0 <= point[0] <= width - 1 and 0 <= point[1] <= height - 1)
     ):
         raise DataError(
-            f"point {point.tolist()} is outside of the image: expected 0 <= x < {width} and 0 <= y < {height}"
+            f"point {point.tolist()} is outside of the image: expected 0 <= x <= {width - 1} and 0 <= y <= {height - 1}"
         )
     return point
 
@@ -142,5 +142,6 @@ def objectness(image: np.ndarray, point, work_side: int = 80) -> Windows:
     scale = min(1.0, work_side / min(image.shape[:2]))
     size = tuple(max(1, round(side * scale)) for side in image.shape[1::-1])
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    boxes = window_lattice((point + 0.5) * scale, *size)
-    return Windows(boxes / scale, score_windows(small, boxes))
+    scales = np.array(size) / image.shape[1::-1]  # rounding makes the two axes differ a little
+    boxes = window_lattice((point + 0.5) * scales, *size)
+    return Windows(boxes / np.tile(scales, 2), score_windows(small, boxes))

@@ -3,7 +3,6 @@
 import json
 import os
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,8 +13,7 @@ from tqdm import tqdm
 
 from socl_core import data
 from socl_core.annotation import budget_videos, labelled_frames
-from socl_core.data.crops import CropStore, build_store
-from socl_core.data.sequence import Sequence
+from socl_core.data.crops import CropStore, build_store, spread
 from socl_core.device import Compute
 from socl_core.errors import DataError, SoclError
 from socl_core.evaluate import evaluate, mean_scores
@@ -28,6 +26,8 @@ from socl_core.train import Batches, Training, new_network
 
 CACHE = Path("cache")
 CHECKPOINT_SECONDS = 20
+# Tags of random streams, beyond any step of a training, whose stream is tagged with its number.
+VIDEO_ORDER, LABEL_CHOICE = 10**9, 10**9 + 1
 
 
 def run_or_load(spec: RunSpec, device: str = "auto") -> Run:
@@ -181,8 +181,8 @@ def evaluate_on(name: str, spec: RunSpec, network, compute: Compute, folder: Pat
 
 def training_crops(spec: RunSpec) -> CropStore:
     """The crops a spec trains on: the stores of its data sets, with the rows that the budget pays for."""
-    rule = "oracle" if spec.method == "box-siam" else spec.scale_rule
-    rng = np.random.default_rng([spec.seed, 1])  # 0 seeds step 0 of the batches
+    rule = "box" if spec.method == "box-siam" else spec.scale_rule
+    rng = np.random.default_rng([spec.seed, VIDEO_ORDER])
     parts = []
     for name in spec.data:
         store = open_store(name, spec, rule)
@@ -195,6 +195,7 @@ def open_store(name: str, spec: RunSpec, rule: str) -> CropStore:
     """The crop store of a training set, built first where it is not there. Point rules see points only."""
     key = "-".join(
         [
+            code_hash("socl_core.data"),
             code_hash("socl_core.data.crops"),
             data.manifest(name, "train"),
             rule,
@@ -205,19 +206,9 @@ def open_store(name: str, spec: RunSpec, rule: str) -> CropStore:
     if (folder / "index.json").exists():
         return CropStore.open(folder)
     sequences = [spread(s, spec.frames) for s in data.load(name, "train", videos=spec.videos, cache=CACHE)]
-    if rule != "oracle":
+    if rule != "box":
         sequences = [sequence.point_view() for sequence in sequences]
     return build_store(sequences, folder, rule)
-
-
-def spread(sequence: Sequence, frames: int | None) -> Sequence:
-    """The sequence with at most `frames` valid frames, evenly spread; the others are marked invalid."""
-    rows = np.flatnonzero(sequence.valid)
-    if frames is None or len(rows) <= frames:
-        return sequence
-    keep = np.zeros(len(sequence), bool)
-    keep[rows[np.linspace(0, len(rows) - 1, frames).round().astype(int)]] = True
-    return replace(sequence, valid=keep)
 
 
 def affordable_rows(store: CropStore, spec: RunSpec, rng: np.random.Generator) -> np.ndarray:
@@ -231,7 +222,7 @@ def affordable_rows(store: CropStore, spec: RunSpec, rng: np.random.Generator) -
     for video in np.sort(videos[: budget_videos(len(videos), spec.share)]):
         own = np.flatnonzero(store.video == video)
         if spec.method == "box-siam":
-            own = own[labelled_frames(len(own), spec.labelled, np.random.default_rng([spec.seed, 2, video]))]
+            own = own[labelled_frames(len(own), spec.labelled, np.random.default_rng([spec.seed, LABEL_CHOICE, video]))]
         rows.append(own)
     return np.concatenate(rows)
 

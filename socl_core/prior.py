@@ -20,6 +20,11 @@ def check_eta(eta: float) -> float:
     return eta
 
 
+def _as_floats(values) -> torch.Tensor:
+    values = torch.as_tensor(values)
+    return values if values.is_floating_point() else values.double()
+
+
 def window_sum(windows, scores, xs, ys) -> torch.Tensor:
     """Score map `S(p) = sum_k s_k 1[p in b_k]` on the lattice of points (ys x xs). [R]
 
@@ -41,14 +46,14 @@ def clip_level(scores, eta: float) -> torch.Tensor:
 
     scores: (..., H, W). Returns (...,). At least one score is taken.
     """
-    scores = torch.as_tensor(scores).flatten(-2)
+    scores = _as_floats(scores).flatten(-2)
     count = max(1, math.ceil(check_eta(eta) * scores.shape[-1] - 1e-9))
     return scores.topk(count, dim=-1).values.mean(-1)
 
 
 def softmax_map(scores) -> torch.Tensor:
     """Softmax over the two last axes. scores: (..., H, W), sums to 1 over H x W."""
-    scores = torch.as_tensor(scores)
+    scores = _as_floats(scores)
     return scores.flatten(-2).softmax(-1).reshape(scores.shape)
 
 
@@ -58,7 +63,7 @@ def top_map(scores, eta: float = 0.1) -> torch.Tensor:
     scores: (..., H, W) score maps. Returns (..., H, W), each map sums to 1.
     Raises `UsageError` unless 0 < eta <= 1.
     """
-    scores = torch.as_tensor(scores)
+    scores = _as_floats(scores)
     return softmax_map(scores.minimum(clip_level(scores, eta)[..., None, None]))
 
 

@@ -60,13 +60,13 @@ def code_hash(module: str = EXECUTED) -> str:
         tree = ast.parse(module_path(name).read_text())
         for node in ast.walk(tree):
             body = getattr(node, "body", None)
+            first = body[0] if isinstance(body, list) and body else None
             if (
-                isinstance(body, list)
-                and body
-                and isinstance(body[0], ast.Expr)
-                and isinstance(body[0].value, ast.Constant)
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
             ):
-                body[0].value.value = ""
+                del body[0]
         digest.update(f"{name}\n{ast.dump(tree)}\n".encode())
     return digest.hexdigest()[:16]
 
@@ -129,7 +129,9 @@ class Run:
     def log(self) -> list[dict]:
         """The training log, one entry a line; empty before the first."""
         path = self.folder / "log.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+        # A killed process may leave half a line at the end.
+        return [json.loads(line) for line in lines if line.endswith("\n")]
 
     def queue(self, spec: RunSpec) -> None:
         """Leaves the spec in the folder, so that another process can pick the run up."""

@@ -40,7 +40,7 @@ def hard_negative_map(similarity: torch.Tensor, background: torch.Tensor, tau: f
 
     Target cells are masked with minus infinity: zero would leave weight on them.
     similarity (B, H, W), background (B, H, W) bool. Returns (B, H, W); a map without any background
-    cell is zero everywhere, so that its SNS is the zero vector.
+    cell is zero everywhere, so that its SNS is the zero vector, with cosine 0 to all.
     """
     masked = (similarity / tau).masked_fill(~background, -torch.inf)
     return softmax_map(masked).masked_fill(~background.any(-1, True).any(-2, True), 0.0)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from socl_core.annotation import BOX_OVER_POINT
 from socl_core.errors import UsageError, unknown
@@ -16,7 +16,7 @@ METHODS = ("socl-siam", "box-siam", "random-siam", "mil")
 class RunSpec(BaseModel):
     """Parameters of a run. Every field can be set with `--set name=value`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     # what is run
     protocol: str
@@ -29,9 +29,7 @@ class RunSpec(BaseModel):
     frames: int | None = Field(None, gt=0, description="at most this many frames a video, evenly spread")
     share: float = Field(1.0, gt=0, le=1, description="share of the training videos that the budget buys")
     labelled: float = Field(1 / BOX_OVER_POINT, gt=0, le=1, description="share of frames with a box (box condition)")
-    scale_rule: Literal["window", "free", "oracle"] = Field(
-        "window", description="crop scale in the point condition [R]"
-    )
+    scale_rule: Literal["window", "free"] = Field("window", description="crop scale in the point condition [R]")
 
     # method
     eta: float = Field(0.1, gt=0, le=1, description="clip fraction of the score map [S]")
@@ -45,13 +43,13 @@ class RunSpec(BaseModel):
 
     # network and optimisation
     width: float = Field(1.0, gt=0, le=4, description="factor on the channels of the backbone")
-    crop: int = Field(255, ge=127, le=255, description="side of training crops in pixels")
+    crop: int = Field(255, ge=127, le=255, description="side of training crops; 7 more than a multiple of 8")
     steps: int = Field(..., ge=0)
     batch: int = Field(16, ge=2, description="videos a batch; at most as many as there are")
     optimiser: Literal["sgd", "adamw"] = Field("sgd", description="sgd with momentum .9, or adamw")
     lr: float = Field(0.01, gt=0)
     weight_decay: float = Field(5e-4, ge=0)
-    max_gap: int = Field(100, gt=0, description="most frames between the two of a pair")
+    max_gap: int = Field(100, gt=1, description="most frames between the two of a pair")
     shift: float = Field(16.0, ge=0, description="random shift of training crops, at most so many pixels")
     zoom: float = Field(0.1, ge=0, lt=1, description="random zoom of training crops, at most this much")
 
@@ -63,6 +61,16 @@ class RunSpec(BaseModel):
     test_videos: int | None = Field(None, gt=0)
     test_frames: int | None = Field(None, gt=0)
     split: str = Field("test", description="split of the evaluation sets; a selection must use dev")
+
+    @model_validator(mode="after")
+    def _crop_fits_the_grid(self):
+        if self.crop % 8 != 7:
+            raise ValueError(f"crop must be 7 more than a multiple of 8, to centre its cells; found {self.crop}")
+        if self.method == "box-siam" and self.crop < 151:
+            raise ValueError(
+                f"crop must be at least 151 for box-siam, whose response has no negative else; found {self.crop}"
+            )
+        return self
 
 
 def protocols() -> list[str]:
@@ -77,7 +85,7 @@ def read_protocol(name: str) -> dict[str, Any]:
     return yaml.safe_load((PROTOCOL_FOLDER / f"{name}.yaml").read_text())
 
 
-def make_spec(protocol: str, method: str, variant: str | None = None, **changes: Any) -> RunSpec:
+def make_spec(protocol: str, method: str, variant: str | None = None, /, **changes: Any) -> RunSpec:
     """The spec of a method at a protocol, with changes. Raises `UsageError` for anything unknown or out of range.
 
     variant: name of a block of the protocol's file with changes of its own, such as "real"; none is needed.
@@ -85,6 +93,8 @@ def make_spec(protocol: str, method: str, variant: str | None = None, **changes:
     if method not in METHODS:
         raise unknown("method", method, METHODS)
     for name in changes:
+        if name in ("protocol", "method"):
+            raise UsageError(f"{name} is no parameter to set; it is chosen by its own option")
         if name not in RunSpec.model_fields:
             raise unknown("parameter", name, RunSpec.model_fields)
     values = read_protocol(protocol)
@@ -97,5 +107,7 @@ def make_spec(protocol: str, method: str, variant: str | None = None, **changes:
         return RunSpec(protocol=protocol, method=method, **merged)
     except ValidationError as error:
         first = error.errors()[0]
+        if not first["loc"]:
+            raise UsageError(first["msg"].removeprefix("Value error, ")) from None
         name = ".".join(map(str, first["loc"]))
         raise UsageError(f"parameter {name}: {first['msg']}, found {first['input']!r}") from None

@@ -131,6 +131,7 @@ def box_step(batches: Batches, step: int, network: SiameseNetwork) -> dict[str, 
     """Loss of Box-Siam on the batch of a step."""
     spec, compute = batches.spec, batches.compute
     (first, second), maps, gain = batches.draw(step)
+    maps[0][:, 1:] = 0  # the template is centred on its target, as it is in tracking
     with compute.autocast():
         template = network(batches.crops(first, maps[0], gain[0], EXEMPLAR))
         features = network(batches.crops(second, maps[1], gain[1], spec.crop))
@@ -139,8 +140,8 @@ def box_step(batches: Batches, step: int, network: SiameseNetwork) -> dict[str, 
     labels = losses.response_labels(offsets, response.shape[-1], STRIDE, spec.radius)
     return {
         "loss": losses.balanced_bce(response, labels),
-        "positive": response[labels > 0].mean(),
-        "hard_negative": response[labels == 0].amax(),
+        "positive": (response * labels).sum() / labels.sum().clamp(min=1),
+        "hard_negative": response.masked_fill(labels > 0, -torch.inf).amax(),
     }
 
 

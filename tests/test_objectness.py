@@ -206,3 +206,14 @@ def test_size_is_the_weighted_geometric_mean():
     assert windows.size(power=0) == pytest.approx(np.sqrt(6 * 20))
     # Scores of zero: no window is better than another, and nothing is divided by zero.
     assert Windows(windows.boxes, np.zeros(2)).size() == pytest.approx(np.sqrt(6 * 20))
+
+
+@pytest.mark.parametrize("shape", [(72, 96), (240, 160)])
+def test_windows_of_a_mirrored_image_are_mirrored(shape):
+    """Pixel x becomes width - 1 - x, so the window x, y, w, h becomes width - x - w: half a pixel matters."""
+    image, (x, y) = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8), (30, 40)
+    there = objectness(image, (x, y)).boxes
+    back = objectness(np.ascontiguousarray(image[:, ::-1]), (shape[1] - 1 - x, y)).boxes
+    back[:, 0] = shape[1] - back[:, 0] - back[:, 2]
+    order = [np.lexsort(boxes.round(6).T) for boxes in (there, back)]
+    np.testing.assert_allclose(there[order[0]], back[order[1]], atol=1e-6)

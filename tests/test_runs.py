@@ -65,7 +65,6 @@ def test_code_changes_the_code_hash_and_code_that_is_not_imported_does_not(code_
     assert code_of(SOURCE, other="y = 1\n") == first
 
 
-@pytest.mark.xfail(reason="the place of a docstring stays in the hash", strict=False)
 def test_a_docstring_more_or_less_does_not_change_the_code_hash(code_of):
     assert code_of(SOURCE.replace('    """Area of a box."""\n', "")) == code_of(SOURCE)
 

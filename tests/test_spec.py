@@ -85,7 +85,6 @@ def test_the_ends_of_the_ranges_are_fine(name, value):
     assert getattr(make_spec("laptop", "socl-siam", **{name: value}), name) == value
 
 
-@pytest.mark.xfail(reason="protocol or method among the changes is a TypeError", raises=TypeError, strict=True)
 def test_protocol_and_method_are_no_changes():
     with pytest.raises(UsageError):
         make_spec("laptop", "socl-siam", **{"protocol": "laptop"})

@@ -5,13 +5,14 @@ pixels shows `side` frame pixels around `centre`; crop pixel u shows frame pixel
 `centre + (u - (size - 1) / 2) * side / size`.
 """
 
-import hashlib
 import json
 import multiprocessing
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -19,14 +20,14 @@ import numpy as np
 from tqdm import tqdm
 
 from socl_core.data.sequence import Sequence
-from socl_core.errors import DataError, UsageError
+from socl_core.errors import DataError, SoclError, UsageError
 from socl_core.objectness import objectness
 from socl_core.prior import window_sum
 
 EXEMPLAR = 127
 SEARCH = 255
 LATTICE = 4  # pixels between two points of a stored score map
-SCALE_RULES = ("window", "free", "oracle")
+SCALE_RULES = ("window", "free", "box")
 
 
 def context_side(width, height):
@@ -66,7 +67,7 @@ def point_side(rule: str, images: list[np.ndarray], windows: list, rng: np.rando
 
     One side for the whole video: the target's size drifts slowly, its estimate in one frame is noisy.
     "window": context of a square box of the size that the best windows have, median over the frames.
-    "free": log-uniform in the short side of the frame.
+    "free": log-uniform in the short side of the frame; drawn once for a video, whatever the seed of the run.
     """
     if rule == "window":
         sizes = np.median([w.size() for w in windows])
@@ -95,11 +96,12 @@ class CropStore:
         try:
             index = json.loads((folder / "index.json").read_text())
             arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in index["arrays"]}
-        except (OSError, ValueError, KeyError) as error:
+            columns = {name: np.array(arrays[name]) for name in ("video", "frame", "side")}
+            return cls(arrays["images"], arrays.get("scores"), **columns)
+        except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
             raise DataError(
                 f"crop store {folder} is damaged ({error}); delete the folder to have it built again"
             ) from error
-        return cls(arrays["images"], arrays.get("scores"), *(np.array(arrays[n]) for n in ("video", "frame", "side")))
 
     def rows(self, rows: np.ndarray) -> "CropStore":
         """The store of some rows, in memory."""
@@ -119,28 +121,49 @@ class CropStore:
 def build_store(sequences: list[Sequence], folder: Path, rule: str, workers: int = 2) -> CropStore:
     """The store at `folder`, built first where it is not there yet (in a temporary folder, then renamed).
 
-    rule: "oracle" crops by the true box (box condition); "window" and "free" are the point condition and
-    need no boxes: hand over point views.
+    rule: "box" crops by the true boxes; "window" and "free" are the point condition and need no boxes: hand
+    over point views. A video without a valid frame is left out.
+    Raises `UsageError` for an unknown rule, `DataError` when no video is left or the folder cannot be written,
+    `SoclError` when a worker dies.
     """
     if rule not in SCALE_RULES:
         raise UsageError(f"unknown scale rule '{rule}': valid are {', '.join(SCALE_RULES)}")
     if (folder / "index.json").exists():
         return CropStore.open(folder)
+    jobs = [(sequence, rule, video) for video, sequence in enumerate(sequences) if sequence.valid.any()]
+    if not jobs:
+        raise DataError(f"no video with a valid frame among {len(sequences)}: there is nothing to crop")
+    parts = _in_workers(jobs, workers)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    jobs = [(sequence, rule, video) for video, sequence in enumerate(sequences)]
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".building-") as building:
-        with multiprocessing.get_context("fork").Pool(workers, _worker_setup) as pool:
-            parts = list(
-                tqdm(pool.imap(_video_crops, jobs), total=len(jobs), desc="crops", unit="video", mininterval=1)
-            )
-        arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        for name, array in arrays.items():
-            np.save(Path(building) / f"{name}.npy", array)
-        index = {"arrays": {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in arrays.items()}}
-        (Path(building) / "index.json").write_text(json.dumps(index, indent=1))
-        shutil.copytree(building, f"{building}.done")
-    os.replace(f"{building}.done", folder)
+    building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".building-"))
+    try:
+        for name in parts[0]:
+            np.save(building / f"{name}.npy", np.concatenate([part[name] for part in parts]))
+        (building / "index.json").write_text(json.dumps({"arrays": list(parts[0])}))
+        os.rename(building, folder)
+    except OSError as error:
+        if not (folder / "index.json").exists():  # else another process has built the same store meanwhile
+            raise DataError(
+                f"cannot write the crop store {folder} ({error}); delete the folder and try again"
+            ) from error
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
     return CropStore.open(folder)
+
+
+def _in_workers(jobs: list, workers: int) -> list[dict[str, np.ndarray]]:
+    # A forked process waits for ever for OpenCV's threads of its parent, so the parent has none at the fork.
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        context = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=_worker_setup) as pool:
+            done = pool.map(_video_crops, jobs)
+            return list(tqdm(done, total=len(jobs), desc="crops", unit="video", mininterval=1))
+    except BrokenProcessPool as error:
+        raise SoclError("a worker that cuts crops died; is there enough memory? the command can be repeated") from error
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def _worker_setup():
@@ -152,7 +175,7 @@ def _video_crops(job) -> dict[str, np.ndarray]:
     frames = np.flatnonzero(sequence.valid)
     images = [sequence.frames[i] for i in frames]
     points, windows = sequence.points[frames], []
-    if rule == "oracle":
+    if rule == "box":
         if sequence.boxes is None:
             raise DataError(f"sequence {sequence.name}: the box condition needs boxes, found points only")
         sides = context_side(*sequence.boxes[frames, 2:].T)
@@ -170,3 +193,13 @@ def _video_crops(job) -> dict[str, np.ndarray]:
         maps = [score_map(w, point, side) for w, (_, point, side) in zip(windows, views)]
         part["scores"] = np.stack(maps).astype(np.float32)
     return part
+
+
+def spread(sequence: Sequence, frames: int | None) -> Sequence:
+    """The sequence with at most `frames` valid frames, evenly spread; the others are marked invalid."""
+    rows = np.flatnonzero(sequence.valid)
+    if frames is None or len(rows) <= frames:
+        return sequence
+    keep = np.zeros(len(sequence), bool)
+    keep[rows[np.linspace(0, len(rows) - 1, frames).round().astype(int)]] = True
+    return replace(sequence, valid=keep)

@@ -38,6 +38,8 @@ def correlate(template: torch.Tensor, features: torch.Tensor, correlation: str) 
 
 def check_box(box, image: np.ndarray) -> np.ndarray:
     """`box` as float64 (4,), or `DataError` unless finite, of positive size and overlapping the image."""
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise DataError(f"expected a BGR uint8 image (H, W, 3), found {image.dtype} {image.shape}")
     box = np.asarray(box, np.float64)
     height, width = image.shape[:2]
     if box.shape != (4,) or not np.isfinite(box).all() or (box[2:] <= 0).any():
@@ -76,6 +78,7 @@ class SiamTracker:
         box = check_box(box, image)
         self.centre = box[:2] + (box[2:] - 1) / 2
         self.target = box[2:].copy()
+        self.smallest = min(4.0, float(self.target.min()))
         self.side = float(context_side(*self.target))
         self.fill = cv2.mean(image)[:3]
         self.template = self._features([crop(image, self.centre, self.side, EXEMPLAR, self.fill)])
@@ -116,8 +119,10 @@ class SiamTracker:
         return best, np.array([x, y], np.float64), size
 
     def _stay_in_reach(self, image: np.ndarray) -> None:
-        """Keeps the centre in the frame and the target between 4 pixels and the frame's size."""
+        """Keeps the centre in the frame, and the target between 4 pixels (or its first size) and the frame's size."""
         frame = np.array(image.shape[1::-1], np.float64)
         self.centre = np.clip(self.centre, 0, frame - 1)
-        factor = np.clip(1.0, 4 / self.target.min(), max(4 / self.target.min(), (frame / self.target).min()))
+        factor = np.clip(
+            1.0, self.smallest / self.target.min(), max(self.smallest / self.target.min(), (frame / self.target).min())
+        )
         self.target, self.side = self.target * factor, self.side * factor

@@ -200,7 +200,6 @@ def test_neither_image_nor_box_is_changed(backbone):
     np.testing.assert_array_equal(box, boxes[0])
 
 
-@pytest.mark.xfail(reason="a grey image reaches torch and fails there", raises=RuntimeError, strict=True)
 def test_a_grey_image_is_refused_with_a_clear_error(backbone):
     with pytest.raises(SoclError):
         tracker_of(backbone).init(video(1)[0][0][..., 0], [80, 60, 30, 30])
