@@ -140,8 +140,14 @@ def _recorded(folder: Path) -> dict[str, list[dict]]:
     return {key: sorted(results, key=lambda r: r["spec"]["seed"]) for key, results in found.items()}
 
 
+def recorded_protocol(protocol: str, folder: Path = RECORDED) -> str:
+    """The protocol whose recorded results a page of `protocol` shows: its own, or laptop where it has none."""
+    return protocol if (folder / protocol).is_dir() else "laptop"
+
+
 def recorded_results(cell: Cell, protocol: str, folder: Path = RECORDED) -> list[dict]:
     """Recorded results behind a cell, whatever their seeds."""
+    protocol = recorded_protocol(protocol, folder)
     return _recorded(folder / protocol).get(_without_seed(cell.spec(protocol, 0)), [])
 
 

@@ -237,7 +237,8 @@ def budget_figure(table: experiments.Table, protocol: str):
 def table_html(table: experiments.Table, protocol: str) -> str:
     """A table with three numbers a cell: paper, recorded, this build; with interval, n and run ids on hover."""
     head = "".join(f'<th scope="col">{escape(column)}</th>' for column in table.columns)
-    kinds = "".join(f'<span class="{kind}">{text}</span>' for kind, text in KINDS.items())
+    names = KINDS | {"recorded": f"recorded ({experiments.recorded_protocol(protocol)})"}
+    kinds = "".join(f'<span class="{kind}">{escape(text)}</span>' for kind, text in names.items())
     kinds = f'<td class="kinds">{kinds}</td>'
     body = ""
     for row in table.rows:

@@ -60,7 +60,7 @@ def world(tmp_path, monkeypatch):
 
 
 def spec_of(method, **changes):
-    tiny = {"width": 0.125, "crop": 127, "steps": 2, "batch": 3, "videos": VIDEOS, "labelled": 1.0}
+    tiny = {"width": 0.125, "crop": 151, "steps": 2, "batch": 3, "videos": VIDEOS, "labelled": 1.0}
     return make_spec("laptop", method, **tiny | changes)
 
 

@@ -176,7 +176,7 @@ def test_box_loss_falls_on_one_batch(store, correlation):
 
 
 def test_box_step_at_the_smallest_crop(store):
-    spec = spec_of("box-siam", crop=127, shift=0.0)
+    spec = spec_of("box-siam", crop=151, shift=0.0)
     assert torch.isfinite(box_step(Batches(store, spec, CPU), 0, new_network(spec))["loss"])
 
 

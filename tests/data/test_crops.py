@@ -251,7 +251,7 @@ def test_a_store_damaged_in_a_rarer_way_is_named(stored, damage):
         (folder / "video.npy").write_bytes(b"")
     else:
         index = json.loads((folder / "index.json").read_text())
-        del index["arrays"]["video"]
+        index["arrays"].remove("video")
         (folder / "index.json").write_text("[]" if damage == "a list" else json.dumps(index))
     with pytest.raises(DataError, match=str(folder)):
         CropStore.open(folder)
