@@ -17,6 +17,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from socl_core.data.sequence import Sequence
@@ -167,7 +168,9 @@ def _in_workers(jobs: list, workers: int) -> list[dict[str, np.ndarray]]:
 
 
 def _worker_setup():
+    # Neither library's threads survive a fork; with one thread each, none is waited for.
     cv2.setNumThreads(1)
+    torch.set_num_threads(1)
 
 
 def _video_crops(job) -> dict[str, np.ndarray]:

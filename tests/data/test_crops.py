@@ -212,7 +212,7 @@ def test_only_valid_frames_are_read(videos, tmp_path):
 
 
 def test_an_unknown_rule_is_refused(videos, tmp_path):
-    with pytest.raises(UsageError, match="window, free, oracle"):
+    with pytest.raises(UsageError, match="window, free, box"):
         build_store(videos, tmp_path / "store", "windows")
 
 
