@@ -3,6 +3,7 @@ import pytest
 from layouts import WIDTH, got10k_split, picture, some_boxes
 
 from socl_core.data import got10k
+from socl_core.data.sequence import box_centres
 from socl_core.errors import DataError, UsageError
 
 
@@ -87,10 +88,12 @@ def test_real_mini(data_root):
     assert sum(map(len, train)) == 2369 and sum(map(len, val)) == 282
     outside = {}
     for sequence in train + val:
-        height, width = sequence.frames[0].shape[:2]
+        last = np.array(sequence.frames[0].shape[1::-1]) - 1
         assert sequence.valid.all()
-        points = sequence.points
-        beyond = (points < -0.5).any(1) | (points > [width - 0.5, height - 0.5]).any(1)
+        centres, points = box_centres(sequence.boxes), sequence.points
+        assert (points >= 0).all() and (points <= last).all()
+        np.testing.assert_array_equal(points, np.clip(centres, 0, last))
+        beyond = (centres != points).any(1)
         outside |= {sequence.name: (np.flatnonzero(beyond) + 1).tolist()} if beyond.any() else {}
-    # The one walker whose box reaches so far below the image that its centre is outside.
+    # The one walker whose box reaches so far below the image that its centre is outside: nobody clicks there.
     assert outside == {"tld_pedestrian2": [29, 30]}
