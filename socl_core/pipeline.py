@@ -15,7 +15,7 @@ from socl_core import data
 from socl_core.annotation import budget_videos, labelled_frames
 from socl_core.data.crops import CropStore, build_store, spread
 from socl_core.device import Compute
-from socl_core.errors import DataError, SoclError
+from socl_core.errors import DataError
 from socl_core.evaluate import evaluate, mean_scores
 from socl_core.models.siamese import SiameseNetwork
 from socl_core.runs import Run, code_hash, data_hashes
@@ -225,11 +225,3 @@ def affordable_rows(store: CropStore, spec: RunSpec, rng: np.random.Generator) -
             own = own[labelled_frames(len(own), spec.labelled, np.random.default_rng([spec.seed, LABEL_CHOICE, video]))]
         rows.append(own)
     return np.concatenate(rows)
-
-
-def require_dev(spec: RunSpec) -> None:
-    """Raises `SoclError` unless every evaluation set of a spec may be used to select parameters."""
-    for name in spec.test:
-        split = data.evaluation_split(name, spec.split)
-        if (role := data.role(name, split)) != "dev":
-            raise SoclError(f"selection on {name} split {split} is refused: it is {role} data; select on dev data")

@@ -272,7 +272,7 @@ def _cell_html(cell: dict | None) -> str:
     return f"<td>{''.join(parts)}</td>"
 
 
-def tracked_frames(run: Run, name: str, sequence: Sequence, others: dict[str, Run] | None = None):
+def tracked_frames(run: Run, name: str, sequence: Sequence):
     """Frames of a sequence with a run's boxes in orange and, where there is one, the true box in white."""
     boxes = read_boxes(run.folder / "boxes" / name / f"{sequence.name}.txt")
     for i in range(len(sequence)):
