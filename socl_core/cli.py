@@ -67,6 +67,13 @@ def _numbers(text: str, count: int, form: str) -> list[float]:
     return values
 
 
+def _seeds(text: str) -> list[int]:
+    seeds = _numbers(text, text.count(",") + 1, "--seeds 0,1,2")
+    if any(seed < 0 or seed != int(seed) for seed in seeds):
+        raise UsageError(f"seeds are whole numbers of at least 0, found '{text}'")
+    return [int(seed) for seed in seeds]
+
+
 @app.command()
 def train(
     out: Annotated[Path, typer.Option(help="Folder for weights, log and boxes.")],
@@ -202,7 +209,7 @@ def table(
     from socl_core.data.files import write_atomic
 
     chosen = experiments.find_table(name)
-    numbers = [int(s) for s in _numbers(seeds, seeds.count(",") + 1, "--seeds 0,1,2")] if seeds else None
+    numbers = _seeds(seeds) if seeds else None
     if run:
         from socl_core.pipeline import run_or_load
 
@@ -225,6 +232,40 @@ def table(
             else cell["missing"] or "not run; --run runs it"
         )
         print(f"{cell['row']:45} {cell['column']:5} paper {cell['paper'] or '-':5}  measured {value}  n {cell['n']}")
+
+
+@app.command()
+def select(
+    try_: Annotated[list[str], typer.Option("--try", help="Values of a parameter, name=a,b,c; may be repeated.")],
+    method: Annotated[str, typer.Option(help="socl-siam, box-siam, random-siam or mil.")] = "socl-siam",
+    protocol: Annotated[str, typer.Option(help="smoke, laptop, reference or paper.")] = "laptop",
+    on: Annotated[list[str] | None, typer.Option(help="Data set with a dev split; may be repeated.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="A parameter for all, name=value.")] = None,
+    seeds: Annotated[str, typer.Option(help="Comma separated.")] = "0",
+    json_: AsJson = False,
+    device: Device = "auto",
+    data_root: DataRoot = None,
+) -> None:
+    """Compare parameter values on dev splits: the mean AUC of every combination, best first."""
+    _use_root(data_root)
+    import numpy as np
+
+    from socl_core.pipeline import run_or_load
+    from socl_core.selection import candidates
+
+    choices = {name: yaml.safe_load(f"[{text}]") for name, _, text in (pair.partition("=") for pair in try_)}
+    tried = candidates(protocol, method, choices, _seeds(seeds), on or ["composite"], _settings(set_ or []))
+    rows = []
+    for setting, specs in tried.items():
+        means = [run_or_load(spec, device).read("result.json")["mean"] for spec in specs]
+        auc = {name: round(100 * float(np.mean([mean[name]["auc"] for mean in means])), 2) for name in means[0]}
+        rows.append({"setting": setting, "auc": auc, "mean": round(float(np.mean(list(auc.values()))), 2)})
+    rows.sort(key=lambda row: -row["mean"])
+    if json_:
+        print(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        print(f"{row['mean']:6.2f}  {row['setting']:40} {row['auc']}")
 
 
 @app.command()

@@ -60,6 +60,10 @@ def trained(tmp_path_factory):
         (["train", "--sede", "1", "--out", "x"], ["--seed"]),
         (["table", "7"], ["unknown table '7'"]),
         (["table", "2", "--seeds", "a"], ["--seeds"]),
+        (["table", "2", "--seeds", "0.5"], ["whole numbers", "0.5"]),
+        (["select", "--try", "lrr=0.1"], ["lrr", "did you mean 'lr'"]),
+        (["select", "--try", "lr"], ["no value", "lr"]),
+        (["select", "--try", "lr=0.1", "--on", "otb"], ["otb is test data"]),
         (["top", "--image", "none.jpg", "--point", "1,2", "--out", "x.png"], ["none.jpg"]),
         (["top", "--image", "none.jpg", "--point", "1,2", "--eta", "1.5", "--out", "x.png"], ["0 < eta <= 1"]),
         (["evaluate", "--weights", "none", "--data", "composite"], ["none", "socl train"]),
@@ -154,6 +158,18 @@ def test_top_draws_a_map(tmp_path):
     assert outside.returncode == 2
     assert "outside" in outside.stderr
     assert not (tmp_path / "no.png").exists()
+
+
+def test_select_orders_settings_by_their_score_on_dev(tmp_path):
+    fixed = [word for pair in ("steps=1", "videos=4", "frames=3", "test_videos=1", "test_frames=4")
+             for word in ("--set", pair)]  # fmt: skip
+    done = socl("select", "--protocol", "smoke", "--try", "lr=0.001,0.1", *fixed, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert {row["setting"] for row in rows} == {"lr=0.001", "lr=0.1"}
+    assert rows[0]["mean"] >= rows[1]["mean"]
+    results = [json.loads(path.read_text()) for path in tmp_path.glob("runs/*/*/result.json")]
+    assert {name for result in results for name in result["sequences"]["composite"]} == {"dev_000"}
 
 
 def test_status_and_table_say_what_is_there(tmp_path):
