@@ -193,6 +193,35 @@ def evaluate(
 
 
 @app.command()
+def metrics(
+    convention: Annotated[str, typer.Option(help="otb, got10k, lasot or trackingnet.")],
+    boxes: Annotated[Path, typer.Option(help="Results: an npz of (N, 4) arrays, or a folder of text files.")],
+    annotations: Annotated[Path, typer.Option(help="True boxes in the same forms.")],
+    sequences: Annotated[str | None, typer.Option(help="otb13, otb100, or names with commas; all by default.")] = None,
+    json_: AsJson = False,
+) -> None:
+    """Score result boxes of any tracker as the official toolkit does. Exits with 2 if a sequence was skipped."""
+    from socl_core.conventions import find_convention
+    from socl_core.results import read_results, read_truth, score_results
+
+    find_convention(convention)
+    report = score_results(convention, read_results(boxes), read_truth(annotations), sequences)
+    if json_:
+        counts = {"convention": convention, "scored": len(report.sequences)}
+        details = {name: value for name, value in vars(report).items() if name != "numbers"}
+        print(json.dumps(counts | report.numbers | details, indent=1))
+    else:
+        for name, numbers in [*report.sequences.items(), (f"{len(report.sequences)} sequences", report.numbers)]:
+            print(f"{name:24} " + "  ".join(f"{key} {100 * value:5.1f}" for key, value in numbers.items()))
+        for note in report.notes:
+            print(note)
+    for name, reason in report.skipped.items():
+        print(f"skipped {name}: {reason}", file=sys.stderr)
+    if report.skipped:
+        raise typer.Exit(2)
+
+
+@app.command()
 def table(
     name: Annotated[str, typer.Argument(help="2, or real (real video).")],
     protocol: str = "laptop",

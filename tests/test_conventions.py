@@ -1,0 +1,244 @@
+"""Each convention against a slow transcription of its toolkit's rules, and the cases where toolkits differ."""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from socl_core.conventions import CONVENTIONS, Truth, score_sequence, summary
+from socl_core.errors import DataError, UsageError
+from socl_core.results import LISTS, read_results, read_truth, score_results
+
+REFERENCE = Path(__file__).parents[2] / "shared/data/reference_results/otb_boxes"
+TRUTH = np.array([[10, 20, 30, 40], [12, 21, 30, 41], [15, 22, 31, 40], [18, 25, 29, 40], [20, 28, 30, 42.0]])
+
+
+def number(convention, predicted, truth, **extras):
+    return summary(convention, [score_sequence(convention, predicted, Truth(truth, **extras))])
+
+
+def slow_iou(a, b):
+    if not all(map(math.isfinite, (*a, *b))) or min(a[2], a[3], b[2], b[3]) <= 0:
+        return 0.0
+    w = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    h = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    shared = max(w, 0) * max(h, 0)
+    return min(shared / (a[2] * a[3] + b[2] * b[3] - shared), 1.0)  # x + w - x is not exactly w
+
+
+def slow_error(a, b, normalised=False):
+    dx, dy = a[0] + a[2] / 2 - b[0] - b[2] / 2, a[1] + a[3] / 2 - b[1] - b[3] / 2
+    return math.hypot(dx / b[2], dy / b[3]) if normalised else math.hypot(dx, dy)
+
+
+def slow_otb(predicted, truth):
+    valid = [min(b) > 0 for b in truth]
+    overlaps = [slow_iou(a, b) if v else -1 for a, b, v in zip(predicted, truth, valid)]
+    errors = [slow_error(a, b) if v else -1 for a, b, v in zip(predicted, truth, valid)]
+    success = [sum(o > t / 20 for o in overlaps) / len(truth) for t in range(21)]
+    return {"auc": sum(success) / 21, "precision": sum(e <= 20 for e in errors) / len(truth)}
+
+
+def slow_got10k(predicted, truth, cover, size):
+    def clip(box):
+        x, y = min(max(box[0], 0), size[0]), min(max(box[1], 0), size[1])
+        return x, y, min(max(box[2], 0), size[0] - x), min(max(box[3], 0), size[1] - y)
+
+    overlaps = [slow_iou(clip(predicted[i]), clip(truth[i])) for i in range(1, len(truth)) if cover[i] > 0]
+    return {
+        "ao": sum(overlaps) / len(overlaps),
+        "sr50": sum(o > 0.5 for o in overlaps) / len(overlaps),
+        "sr75": sum(o > 0.75 for o in overlaps) / len(overlaps),
+    }
+
+
+def slow_lasot(predicted, truth, absent):
+    boxes = [list(truth[0])]
+    for box in predicted[1:]:
+        bad = any(not math.isfinite(v) for v in box) or box[2] <= 0 or box[3] <= 0
+        boxes.append(boxes[-1] if bad else list(box))
+    overlaps, errors, shares = [], [], []
+    for a, b, gone in zip(boxes, truth, absent):
+        if gone:
+            continue
+        valid = min(b) > 0
+        overlaps.append(slow_iou(a, b) if valid else -1)
+        errors.append(slow_error(a, b) if valid else -1)
+        shares.append(slow_error(a, b, True) if valid else -1)
+    n = len(truth)
+    return {
+        "auc": sum(sum(o > t / 20 for o in overlaps) / n for t in range(21)) / 21,
+        "precision": sum(e <= 20 for e in errors) / n,
+        "normalised_precision": sum(e <= 0.2 for e in shares) / n,
+    }
+
+
+def slow_trackingnet(predicted, truth):
+    rounded = [[float(np.round(v)) for v in box] for box in predicted]
+    truth = [[float(np.round(v)) for v in box] for box in truth]
+    rounded[0] = truth[0]
+    n = len(truth)
+
+    def area(curve):
+        return sum((a + b) / 2 / 20 for a, b in zip(curve, curve[1:]))
+
+    pairs = list(zip(rounded, truth))
+    return {
+        "auc": area([sum(slow_iou(a, b) >= t / 20 for a, b in pairs) / n for t in range(21)]),
+        "precision": area([sum(slow_error(a, b) <= 2.5 * t for a, b in pairs) / n for t in range(21)]),
+        "normalised_precision": area(
+            [sum(slow_error(a, b, True) <= 0.025 * t + 1e-12 for a, b in pairs) / n for t in range(21)]
+        ),
+    }
+
+
+@pytest.fixture(params=range(20))
+def video(request):
+    rng = np.random.default_rng(request.param)
+    truth = np.column_stack([rng.uniform(1, 200, (30, 2)), rng.uniform(5, 90, (30, 2))])
+    predicted = truth + rng.normal(0, rng.uniform(0.5, 25), truth.shape)
+    predicted[:, 2:] = np.maximum(predicted[:, 2:], 1)
+    return rng, predicted, truth
+
+
+def same(found, expected):
+    assert found.keys() == expected.keys()
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_otb_equals_its_slow_transcription(video):
+    rng, predicted, truth = video
+    truth[rng.integers(30), rng.integers(4)] = 0
+    same(number("otb", predicted, truth), slow_otb(predicted, truth))
+
+
+def test_got10k_equals_its_slow_transcription(video):
+    rng, predicted, truth = video
+    cover, size = rng.integers(0, 9, 30).astype(float), (180, 150)
+    same(number("got10k", predicted, truth, cover=cover, size=size), slow_got10k(predicted, truth, cover, size))
+
+
+def test_lasot_equals_its_slow_transcription(video):
+    rng, predicted, truth = video
+    predicted[5:8, 2] = [0, -3, np.nan]
+    truth[12, 0] = -2
+    absent = rng.random(30) < 0.2
+    same(number("lasot", predicted, truth, absent=absent), slow_lasot(predicted, truth, absent))
+
+
+def test_trackingnet_equals_its_slow_transcription(video):
+    _, predicted, truth = video
+    same(number("trackingnet", predicted, truth), slow_trackingnet(predicted, truth))
+
+
+def test_a_perfect_tracker():
+    assert number("otb", TRUTH, TRUTH)["auc"] == 20 / 21
+    assert number("lasot", TRUTH, TRUTH)["auc"] == 20 / 21
+    assert number("got10k", TRUTH, TRUTH) == {"ao": 1, "sr50": 1, "sr75": 1}
+    assert number("trackingnet", TRUTH, TRUTH) == pytest.approx({"auc": 1, "precision": 1, "normalised_precision": 1})
+
+
+def test_a_tracker_of_nans_under_each_convention():
+    lost = np.full_like(TRUTH, np.nan)
+    assert number("otb", lost, TRUTH)["auc"] == 0
+    assert number("got10k", lost, TRUTH)["ao"] == 0
+    assert number("lasot", lost, TRUTH)["auc"] == number("lasot", np.repeat(TRUTH[:1], 5, 0), TRUTH)["auc"] > 0
+    assert number("trackingnet", lost, TRUTH)["precision"] == pytest.approx(0.2)  # the first frame is given
+
+
+@given(
+    st.sampled_from(list(CONVENTIONS)),
+    st.lists(st.tuples(*[st.floats(1, 500)] * 8), min_size=2, max_size=8),
+)
+def test_scores_are_shares_and_inputs_stay(convention, rows):
+    predicted, truth = np.split(np.array(rows), 2, axis=1)
+    kept = predicted.copy(), truth.copy()
+    assert all(0 <= value <= 1 + 1e-12 for value in number(convention, predicted, truth).values())
+    assert (predicted == kept[0]).all() and (truth == kept[1]).all()
+
+
+def test_shapes_must_agree():
+    with pytest.raises(DataError, match=r"\(4, 4\) result boxes for \(5, 4\)"):
+        number("otb", TRUTH[:4], TRUTH)
+    with pytest.raises(UsageError, match="otbb"):
+        number("otbb", TRUTH, TRUTH)
+
+
+def test_what_cannot_be_scored_is_listed():
+    truth = {"Deer": Truth(TRUTH), "Jogging-1": Truth(TRUTH), "Dog": Truth(TRUTH), "Man": Truth(TRUTH)}
+    results = {"deer": [TRUTH], "jogging.1": [TRUTH[2:]], "Dog": [TRUTH[:3]]}
+    report = score_results("otb", results, truth, None)
+    assert list(report.sequences) == ["Deer", "Jogging-1"]
+    assert report.skipped == {
+        "Dog": "3 rows for 5 annotated frames; expected a row for every frame",
+        "Man": "not among the results",
+    }
+    assert report.notes == ["Jogging-1: 3 rows, which begin at row 3 of 5"]
+    assert report.numbers == {"auc": pytest.approx(20 / 21), "precision": 1}
+    with pytest.raises(UsageError, match="did you mean 'otb13'"):
+        score_results("otb", results, truth, "otb14")
+
+
+def test_files_of_the_official_layouts(tmp_path):
+    home = tmp_path / "got" / "GOT-10k_Val_000001"
+    home.mkdir(parents=True)
+    np.savetxt(home / "groundtruth.txt", TRUTH, delimiter=",")
+    np.savetxt(home / "cover.label", [8, 8, 0, 8, 8], fmt="%d")
+    (home / "meta_info.ini").write_text("[METAINFO]\nresolution: (40, 60)\n")
+    out = tmp_path / "results" / home.name
+    out.mkdir(parents=True)
+    for repetition in (1, 2):
+        np.savetxt(out / f"{home.name}_{repetition:03d}.txt", TRUTH + repetition - 1, delimiter=",")
+    np.savetxt(out / f"{home.name}_time.txt", np.ones(5))
+    truth, results = read_truth(tmp_path / "got"), read_results(tmp_path / "results")
+    assert truth[home.name].size == (40, 60) and len(results[home.name]) == 2
+    report = score_results("got10k", results, truth, None)
+    each = [number("got10k", TRUTH + k, TRUTH, cover=np.array([8, 8, 0, 8, 8]), size=(40, 60))["ao"] for k in (0, 1)]
+    assert report.numbers["ao"] == pytest.approx(np.mean(each))
+
+
+def test_a_header_names_file_and_row(tmp_path):
+    (tmp_path / "Deer.txt").write_text("x,y,w,h\n1,2,3,4\n")
+    np.savetxt(tmp_path / "Dog.txt", TRUTH, delimiter=",")
+    report = score_results("otb", read_results(tmp_path), {"Deer": Truth(TRUTH), "Dog": Truth(TRUTH)}, None)
+    assert "Deer.txt, row 1" in report.skipped["Deer"]
+
+
+def test_the_command_prints_one_object_and_fails_when_a_sequence_was_skipped(tmp_path):
+    np.savez(tmp_path / "truth.npz", Deer=TRUTH, Dog=TRUTH)
+    bad = TRUTH.copy()
+    bad[2, 0] = np.inf
+    np.savez(tmp_path / "boxes.npz", deer=bad)
+    command = ["metrics", "--convention", "otb", "--json"]
+    files = ["--boxes", str(tmp_path / "boxes.npz"), "--annotations", str(tmp_path / "truth.npz")]
+    code = "import sys; from socl_core.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code, *command, *files], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "skipped Dog: not among the results" in done.stderr
+    result = json.loads(done.stdout)
+    assert result["notes"] == ["Deer, row 3: NaN or inf counts as a miss"]
+    assert result["auc"] == pytest.approx(16 / 21) and result["scored"] == 1
+
+
+@pytest.mark.skipif(not REFERENCE.is_dir(), reason="needs the reference boxes in ../shared/data/reference_results")
+@pytest.mark.parametrize(
+    ("tracker", "otb13", "otb100"),
+    [("SiamFC-3s", 0.607, 0.582), ("KCF-GaussHog", 0.514, 0.477), ("SRDCF", 0.628, 0.598)],
+)
+def test_published_boxes_have_their_published_scores(tracker, otb13, otb100):
+    truth = read_truth(REFERENCE / "_groundtruth_TB100.npz")
+    results = read_results(REFERENCE / f"{tracker}.npz")
+    for wanted, expected in (("otb13", otb13), ("otb100", otb100)):
+        report = score_results("otb", results, truth, wanted)
+        assert not report.skipped and len(report.sequences) == {"otb13": 51, "otb100": 100}[wanted]
+        assert report.numbers["auc"] == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_lists_have_the_official_numbers_of_videos():
+    assert len(set(LISTS["otb13"])) == 50 and len(set(LISTS["otb100"])) == 98  # 51 and 100 targets
