@@ -20,7 +20,7 @@ def lines():
                 yield f"| {row} | {' | '.join(shown)} |"
 
 
-@pytest.mark.parametrize("line", lines())
+@pytest.mark.parametrize("line", list(lines()))
 def test_readme_shows_the_recorded_numbers(line):
     assert line in README
 
