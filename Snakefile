@@ -7,7 +7,7 @@ from socl_core import experiments
 from socl_core.runs import Run, code_hash
 
 PROTOCOL = config.get("protocol", "laptop")
-NOTEBOOKS = ["reading_guide", "point_annotations", "top_maps", "figure1", "train_record", "table2", "real_video"]
+NOTEBOOKS = ["reading_guide", "point_annotations", "top_maps", "figure1", "train_record", "metrics", "table2", "real_video"]
 PAGES = [f"book/executed/{name}.ipynb" for name in NOTEBOOKS]
 TABLES = {"table2": ["2"], "real_video": ["real"], "figure1": ["2"], "train_record": ["2"]}
 

@@ -2,6 +2,7 @@
 
 import base64
 from html import escape
+from itertools import cycle
 
 import cv2
 import matplotlib.pyplot as plt
@@ -12,6 +13,7 @@ import torch
 from socl_core import data, experiments, prior
 from socl_core import soft_samples as samples
 from socl_core.clips import ORANGE, draw_box
+from socl_core.conventions import ERRORS, OVERLAPS
 from socl_core.data.crops import EXEMPLAR, LATTICE, SEARCH, context_side, crop, score_map
 from socl_core.data.files import read_boxes
 from socl_core.data.sequence import Sequence
@@ -231,6 +233,25 @@ def budget_figure(table: experiments.Table, protocol: str):
         )
         axis.minorticks_off()
         axis.legend(fontsize="small")
+    return figure
+
+
+def success_figure(scores: dict[str, list[dict[str, np.ndarray]]]):
+    """Success and precision curves of trackers in the OTB convention: mean over sequences, AUC and P20 in the legend.
+
+    scores: by tracker, what `conventions.otb` gives for each sequence.
+    """
+    style()
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+    parts = [("success", OVERLAPS, np.mean), ("precision", ERRORS, lambda curve: curve[20])]
+    for axis, (curve, thresholds, number) in zip(axes, parts):
+        for tracker, colour, dash in zip(scores, SERIES, cycle(("-", "--", "-.", ":"))):
+            mean = np.mean([score[curve] for score in scores[tracker]], 0)
+            axis.plot(thresholds, mean, dash, color=colour, label=f"{tracker} [{number(mean):.3f}]")
+        axis.set(ylim=(-0.02, 1.02), ylabel=curve)
+        axis.legend(fontsize="small")
+    axes[0].set(title="success plot [AUC]", xlabel="overlap threshold")
+    axes[1].set(title="precision plot [20 px]", xlabel="centre error threshold (px)")
     return figure
 
 
