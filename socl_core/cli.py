@@ -53,8 +53,15 @@ def _settings(pairs: list[str]) -> dict:
         name, sign, value = pair.partition("=")
         if not sign or not name:
             raise UsageError(f"--set takes name=value, found '{pair}'")
-        changes[name] = yaml.safe_load(value)
+        changes[name] = _yaml(value)
     return changes
+
+
+def _yaml(text: str):
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise UsageError(f"'{text}' is no value; a bracket or quote may be missing") from None
 
 
 def _numbers(text: str, count: int, form: str) -> list[float]:
@@ -282,7 +289,7 @@ def select(
     from socl_core.pipeline import run_or_load
     from socl_core.selection import candidates
 
-    choices = {name: yaml.safe_load(f"[{text}]") for name, _, text in (pair.partition("=") for pair in try_)}
+    choices = {name: _yaml(f"[{text}]") for name, _, text in (pair.partition("=") for pair in try_)}
     tried = candidates(protocol, method, choices, _seeds(seeds), on or ["composite"], _settings(set_ or []))
     rows = []
     for setting, specs in tried.items():

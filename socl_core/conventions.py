@@ -30,9 +30,12 @@ class Truth:
 
 
 def otb(predicted: np.ndarray, truth: Truth) -> dict[str, np.ndarray]:
-    """Success at 21 overlaps (IoU above) and precision at 51 errors (at most), all frames. See `metrics.otb`."""
+    """Success at 21 overlaps (IoU above) and precision at 51 errors (at most), all frames. See `metrics.otb`.
+
+    As in the toolkit, a missing box repeats the one before it and the first is the true one.
+    """
     shift = np.array([1.0, 1, 0, 0])  # `metrics.otb` counts pixels from 0
-    score = metrics.otb(predicted - shift, truth.boxes - shift)
+    score = metrics.otb(_repeated(predicted, truth.boxes) - shift, truth.boxes - shift)
     return {"success": score.success_curve, "precision": score.precision_curve}
 
 
@@ -46,16 +49,11 @@ def got10k(predicted: np.ndarray, truth: Truth) -> dict[str, np.ndarray]:
 def lasot(predicted: np.ndarray, truth: Truth) -> dict[str, np.ndarray]:
     """Curves over the frames in which the target can be seen, divided by the number of all frames.
 
-    A predicted box that is NaN or without size repeats the box before it; the first is the true one. A frame
-    whose true box has a number <= 0 has IoU -1 and errors -1, which count as precise. The normalised error
-    divides each axis by the size of the true box.
+    A missing box repeats the one before it; then the first is set to the true one. A frame whose true box
+    has a number <= 0 has IoU -1 and errors -1, which count as precise. The normalised error divides each
+    axis by the size of the true box.
     """
-    predicted = predicted.copy()
-    predicted[0] = truth.boxes[0]
-    for i in range(1, len(predicted)):  # one after the other: a copy may itself be copied
-        bad = not np.isfinite(predicted[i]).all() or (predicted[i, 2:] <= 0).any()
-        if bad and np.isfinite(truth.boxes[i]).all():
-            predicted[i] = predicted[i - 1]
+    predicted = _repeated(predicted, truth.boxes)
     valid = (truth.boxes > 0).all(1)
     shown = np.ones(len(valid), bool) if truth.absent is None else ~truth.absent
     overlap = np.where(valid, metrics.iou(predicted, truth.boxes), -1.0)[shown]
@@ -74,8 +72,8 @@ def lasot(predicted: np.ndarray, truth: Truth) -> dict[str, np.ndarray]:
 def trackingnet(predicted: np.ndarray, truth: Truth) -> dict[str, np.ndarray]:
     """Three curves of 21 points over all frames; numbers are rounded and the first box is the true one.
 
-    IoU at least a threshold, errors at most 0, 2.5, ..., 50 pixels or 0, .025, ..., .5 of the true size. A
-    frame without a box is a miss, in all three.
+    IoU at least a threshold, errors at most 0, 2.5, ..., 50 pixels or 0, .025, ..., .5 of the true size, as
+    in the devkit since its last change of `>` to `>=`. A NaN is a miss, in all three.
     """
     a, b = np.round(predicted), np.round(truth.boxes)
     a[0] = b[0]
@@ -86,10 +84,21 @@ def trackingnet(predicted: np.ndarray, truth: Truth) -> dict[str, np.ndarray]:
         offset = _centres(a) - _centres(b)
         error, normalised = np.hypot(*offset.T), np.hypot(*(offset / b[:, 2:]).T)
         return {
-            "success": (overlap[:, None] >= OVERLAPS).mean(0),
+            "success": (overlap[:, None] >= np.linspace(0, 1, 21)).mean(0),  # not quite OVERLAPS, and ties count
             "precision": (error[:, None] <= np.linspace(0, 50, 21)).mean(0),
             "normalised_precision": (normalised[:, None] <= np.linspace(0, 0.5, 21)).mean(0),
         }
+
+
+def _repeated(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Boxes as OTB and LaSOT score them: one that is all NaN, or has no size, repeats the one before it, where
+    the true box is known; a first box stands as it is until all are repeated, and is then the true one."""
+    missing = np.isnan(predicted).all(1) | (predicted[:, 2:] <= 0).any(1)
+    missing &= ~np.isnan(truth).any(1)
+    rows = np.where(missing, 0, np.arange(len(predicted)))
+    boxes = predicted[np.maximum.accumulate(rows)]
+    boxes[0] = truth[0]
+    return boxes
 
 
 def _clipped(boxes: np.ndarray, size: tuple[float, float] | None) -> np.ndarray:
@@ -156,13 +165,33 @@ def find_convention(name: str) -> Convention:
 
 
 def score_sequence(convention: str, predicted: np.ndarray, truth: Truth) -> dict[str, np.ndarray]:
-    """Score of the boxes (N, 4) of one sequence. Raises `DataError` unless both are (N, 4) with N > 0."""
-    chosen = find_convention(convention)
-    predicted = np.array(predicted, np.float64)
-    truth = Truth(np.array(truth.boxes, np.float64), truth.absent, truth.cover, truth.size)
-    if predicted.shape != truth.boxes.shape or truth.boxes.shape[1:] != (4,) or not len(predicted):
+    """Score of the boxes (N, 4) of one sequence. Raises `DataError` unless all shapes are those of `Truth`."""
+    chosen, predicted, truth = find_convention(convention), np.array(predicted, np.float64), _checked(truth)
+    if predicted.shape != truth.boxes.shape:
         raise DataError(f"{predicted.shape} result boxes for {truth.boxes.shape} true ones; expected (N, 4) for both")
     return chosen.score(predicted, truth)
+
+
+def _checked(truth: Truth) -> Truth:
+    """The annotation as arrays of the types and shapes that `Truth` names, or `DataError`."""
+    boxes = np.array(truth.boxes, np.float64)
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or not len(boxes):
+        raise DataError(f"annotation of shape {boxes.shape}; expected (N, 4), a row x, y, w, h for every frame")
+    columns = {}
+    for kind, dtype in (("absent", bool), ("cover", np.float64)):
+        values = getattr(truth, kind)
+        columns[kind] = None if values is None else np.asarray(values).astype(dtype)
+        if values is not None and columns[kind].shape != (len(boxes),):
+            raise DataError(
+                f"{kind} of shape {columns[kind].shape}; expected one entry for each of {len(boxes)} frames"
+            )
+    size = truth.size
+    if size is not None:
+        values = np.asarray(size, np.float64)
+        if values.shape != (2,) or not np.isfinite(values).all() or (values <= 0).any():
+            raise DataError(f"frame size {size}; expected a width and a height, both positive")
+        size = (float(values[0]), float(values[1]))
+    return Truth(boxes, size=size, **columns)
 
 
 def summary(convention: str, scores: list[dict]) -> dict[str, float]:

@@ -3,15 +3,16 @@
 Nothing leaves a mean unseen: a sequence that cannot be scored is returned with its reason.
 """
 
-import configparser
 import re
+import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from socl_core.conventions import Truth, score_sequence, summary
-from socl_core.data.files import read_boxes
+from socl_core.data.files import read_boxes, read_text
 from socl_core.data.otb import OTB13
 from socl_core.errors import DataError, UsageError, unknown
 
@@ -25,11 +26,11 @@ OTB100_REST = (
 )  # fmt: skip
 LISTS = {"otb13": OTB13, "otb100": OTB13 + OTB100_REST}
 EXTRAS = ("absent", "cover", "size")  # of an annotation, in an npz as NAME:absent and so on
-BAD_BOX_RULE = {
-    "otb": "counts as a miss",
-    "got10k": "counts as IoU 0",
-    "lasot": "repeats the box before it",
-    "trackingnet": "counts as a miss",
+BAD_BOX_RULES = {
+    "otb": "all NaN repeats the box before it, others are misses",
+    "got10k": "NaN counts as IoU 0, inf is clipped to the frame",
+    "lasot": "all NaN repeats the box before it, others are misses",
+    "trackingnet": "counts as a miss at every threshold above 0",
 }
 
 
@@ -69,18 +70,24 @@ def read_truth(path: Path) -> dict[str, Truth]:
     """Annotations by sequence: of an npz, or of a folder of `NAME.txt` or of `NAME/groundtruth.txt`.
 
     An npz may hold NAME:absent, NAME:cover and NAME:size beside NAME. A sequence's folder may hold
-    full_occlusion.txt and out_of_view.txt (LaSOT), cover.label and meta_info.ini (GOT-10k).
+    full_occlusion.txt and out_of_view.txt (LaSOT), cover.label and meta_info.ini (GOT-10k); beside flat files
+    there may be a folder `absent` (LaSOT's toolkit).
     Raises `DataError` naming the file when nothing is found or a file is damaged.
     """
     if not path.is_dir():
         arrays = _read_npz(path)
-        extras = {name: arrays.pop(name) for name in list(arrays) if name.rpartition(":")[2] in EXTRAS}
+        extras = {name: arrays.pop(name) for name in list(arrays) if name.partition(":")[2] in EXTRAS}
+        if orphans := [name for name in extras if name.partition(":")[0] not in arrays]:
+            raise DataError(f"{path} holds {orphans[0]}, but no boxes of that name")
         return {
             name: Truth(boxes, **{kind: extras[key] for kind in EXTRAS if (key := f"{name}:{kind}") in extras})
             for name, boxes in arrays.items()
         }
     folders = {file.parent.name: _folder_truth(file) for file in sorted(path.glob("*/groundtruth.txt"))}
-    found = folders or {file.stem: Truth(read_boxes(file)) for file in sorted(path.glob("*.txt"))}
+    absent = {file.stem: _numbers(file) for file in path.glob("absent/*.txt")}
+    found = folders or {
+        file.stem: Truth(read_boxes(file), absent.get(file.stem)) for file in sorted(path.glob("*.txt"))
+    }
     if not found:
         raise DataError(f"{path} holds no annotation: expected NAME.txt or NAME/groundtruth.txt")
     return found
@@ -89,8 +96,8 @@ def read_truth(path: Path) -> dict[str, Truth]:
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return {name: np.asarray(arrays[name], np.float64) for name in arrays.files}
-    except (OSError, ValueError, EOFError, AttributeError) as error:
+            return {name: arrays[name].astype(np.float64, casting="same_kind") for name in arrays.files}
+    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(
             f"cannot read {path} ({error}); expected a folder or an npz with one array a sequence"
         ) from None
@@ -103,17 +110,21 @@ def _folder_truth(file: Path) -> Truth:
     for values in (*flags, *(() if cover is None else (cover,))):
         if len(values) != len(boxes):
             raise DataError(f"{home}: a label file has {len(values)} entries for {len(boxes)} boxes; expected as many")
-    size, meta = None, configparser.ConfigParser()
-    if (home / "meta_info.ini").exists():
-        meta.read_string((home / "meta_info.ini").read_text())
-        numbers = re.findall(r"\d+", meta.get("METAINFO", "resolution", fallback=""))
-        size = (float(numbers[0]), float(numbers[1])) if len(numbers) == 2 else None
-    return Truth(boxes, np.any(flags, 0) if flags else None, cover, size)
+    meta = home / "meta_info.ini"
+    return Truth(boxes, np.any(flags, 0) if flags else None, cover, _frame_size(meta) if meta.exists() else None)
+
+
+def _frame_size(meta: Path) -> tuple[float, float]:
+    """Width and height of the frames in GOT-10k's meta_info.ini, whose line is `resolution: (W, H)`."""
+    match = re.search(r"resolution\s*[:=]\s*\(?\s*([\d.]+)\s*,\s*([\d.]+)", read_text(meta))
+    if not match:
+        raise DataError(f"{meta}: expected a line 'resolution: (width, height)'")
+    return float(match[1]), float(match[2])
 
 
 def _numbers(file: Path) -> np.ndarray:
     try:
-        return np.array([float(word) for word in re.split(r"[,\s]+", file.read_text().strip())])
+        return np.array([float(word) for word in re.split(r"[,\s]+", read_text(file).strip())])
     except ValueError as error:
         raise DataError(f"{file}: expected numbers, {error}") from None
 
@@ -150,8 +161,9 @@ def score_results(
     """Scores of result boxes by a convention. Raises `UsageError` when no sequence can be scored."""
     report, scores = Report(), []
     by_name = {canonical(name): found for name, found in results.items()}
-    if len(by_name) < len(results):
-        raise DataError("two results differ only in case or punctuation of their names; expected one a sequence")
+    for names, what in ((results, "results"), (truth, "annotations")):
+        if len({canonical(name) for name in names}) < len(names):
+            raise DataError(f"two {what} differ only in case or punctuation of their names; expected one a sequence")
     for name, known in chosen_names(wanted, truth).items():
         try:
             if known is None:
@@ -160,11 +172,14 @@ def score_results(
             if isinstance(found, DataError):
                 raise found
             own = [_score(convention, name, boxes, truth[known], report.notes) for boxes in found]
+            report.sequences[name] = summary(convention, own)
         except DataError as error:
             report.skipped[name] = str(error)
             continue
-        report.sequences[name] = summary(convention, own)
         scores += own
+    if wanted is None:
+        known = {canonical(name) for name in truth}
+        report.skipped |= {name: "no annotation" for name in results if canonical(name) not in known}
     if not scores:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in list(report.skipped.items())[:3])
         raise UsageError(f"no sequence can be scored ({reasons})")
@@ -173,27 +188,31 @@ def score_results(
 
 
 def _score(convention: str, name: str, boxes: np.ndarray, truth: Truth, notes: list[str]) -> dict:
-    boxes, late = _aligned(boxes, truth.boxes)
-    if late:
+    expected = {"lasot": ("absent",), "got10k": ("cover", "size")}.get(convention, ())
+    for kind in (kind for kind in expected if getattr(truth, kind) is None):
+        notes.append(f"{name}: the annotation has no {kind}; the toolkit uses it")
+    if boxes.ndim != 2 or boxes.shape[1:] != (4,):
+        raise DataError(f"boxes of shape {boxes.shape}; expected (N, 4), a row x, y, w, h for every frame")
+    late = len(truth.boxes) - len(boxes)
+    if convention == "otb" and _begins_late(boxes, truth.boxes):
         notes.append(f"{name}: {len(boxes)} rows, which begin at row {late + 1} of {len(truth.boxes)}")
-        cut = {kind: None if (v := getattr(truth, kind)) is None else v[late:] for kind in ("absent", "cover")}
-        truth = Truth(truth.boxes[late:], size=truth.size, **cut)
-    if truth.absent is not None:
-        truth = Truth(truth.boxes, np.asarray(truth.absent, bool), truth.cover, truth.size)
-    for row in np.flatnonzero(~np.isfinite(boxes).all(1))[:3]:
-        notes.append(f"{name}, row {row + 1}: NaN or inf {BAD_BOX_RULE[convention]}")
+        truth = Truth(truth.boxes[late:])
+    elif convention == "lasot" and late < 0:  # as its toolkit does
+        notes.append(f"{name}: {-late} rows more than annotated frames, left out")
+        boxes = boxes[:late]
+    elif late:
+        raise DataError(f"{len(boxes)} rows for {len(truth.boxes)} annotated frames; expected a row for every frame")
+    if len(rows := np.flatnonzero(~np.isfinite(boxes).all(1))):
+        notes.append(f"{name}, row {rows[0] + 1}: NaN or inf, in {len(rows)} rows; {BAD_BOX_RULES[convention]}")
     return score_sequence(convention, boxes, truth)
 
 
-def _aligned(boxes: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, int]:
-    """Boxes with the number of annotated frames before the first of them.
+def _begins_late(boxes: np.ndarray, truth: np.ndarray) -> bool:
+    """Whether results leave out frames at the beginning, as published ones of Tiger1 do.
 
-    Published results may leave out frames at the beginning (Tiger1 of OTB). That is accepted when the first
-    result is the true box of the frame that it would fall on, to a pixel; any other length is refused.
+    That is so when their first box is, to a pixel, the true one of the frame that it would fall on, and not
+    that of the first frame.
     """
-    if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise DataError(f"boxes of shape {boxes.shape}; expected (N, 4), a row x, y, w, h for every frame")
     late = len(truth) - len(boxes)
-    if late and not (0 < late < len(truth) and np.abs(boxes[0] - truth[late]).max() <= 1):
-        raise DataError(f"{len(boxes)} rows for {len(truth)} annotated frames; expected a row for every frame")
-    return boxes, late
+    off = np.abs(truth[[0, late]] - boxes[0]).max(1) if 0 < late < len(truth) else np.zeros(2)
+    return bool(off[1] <= 1 < off[0])

@@ -37,7 +37,19 @@ def slow_error(a, b, normalised=False):
     return math.hypot(dx / b[2], dy / b[3]) if normalised else math.hypot(dx, dy)
 
 
+def slow_repeated(predicted, truth):
+    """Row by row as the toolkits do it; only then is the first box set."""
+    boxes = [list(box) for box in predicted]
+    for i in range(1, len(boxes)):
+        if (all(map(math.isnan, boxes[i])) or boxes[i][2] <= 0 or boxes[i][3] <= 0) and not any(
+            map(math.isnan, truth[i])
+        ):
+            boxes[i] = boxes[i - 1]
+    return [list(truth[0])] + boxes[1:]
+
+
 def slow_otb(predicted, truth):
+    predicted = slow_repeated(predicted, truth)
     valid = [min(b) > 0 for b in truth]
     overlaps = [slow_iou(a, b) if v else -1 for a, b, v in zip(predicted, truth, valid)]
     errors = [slow_error(a, b) if v else -1 for a, b, v in zip(predicted, truth, valid)]
@@ -59,10 +71,7 @@ def slow_got10k(predicted, truth, cover, size):
 
 
 def slow_lasot(predicted, truth, absent):
-    boxes = [list(truth[0])]
-    for box in predicted[1:]:
-        bad = any(not math.isfinite(v) for v in box) or box[2] <= 0 or box[3] <= 0
-        boxes.append(boxes[-1] if bad else list(box))
+    boxes = slow_repeated(predicted, truth)
     overlaps, errors, shares = [], [], []
     for a, b, gone in zip(boxes, truth, absent):
         if gone:
@@ -90,10 +99,10 @@ def slow_trackingnet(predicted, truth):
 
     pairs = list(zip(rounded, truth))
     return {
-        "auc": area([sum(slow_iou(a, b) >= t / 20 for a, b in pairs) / n for t in range(21)]),
+        "auc": area([sum(slow_iou(a, b) >= t for a, b in pairs) / n for t in np.linspace(0, 1, 21)]),
         "precision": area([sum(slow_error(a, b) <= 2.5 * t for a, b in pairs) / n for t in range(21)]),
         "normalised_precision": area(
-            [sum(slow_error(a, b, True) <= 0.025 * t + 1e-12 for a, b in pairs) / n for t in range(21)]
+            [sum(slow_error(a, b, True) <= t for a, b in pairs) / n for t in np.linspace(0, 0.5, 21)]
         ),
     }
 
@@ -115,6 +124,7 @@ def same(found, expected):
 def test_otb_equals_its_slow_transcription(video):
     rng, predicted, truth = video
     truth[rng.integers(30), rng.integers(4)] = 0
+    predicted[[0, 1, 7, 8, 9]] = [[np.nan] * 4, [np.nan] * 4, [1, 2, 0, 5], [np.nan] * 4, [3, np.nan, 5, 6]]
     same(number("otb", predicted, truth), slow_otb(predicted, truth))
 
 
@@ -127,6 +137,8 @@ def test_got10k_equals_its_slow_transcription(video):
 def test_lasot_equals_its_slow_transcription(video):
     rng, predicted, truth = video
     predicted[5:8, 2] = [0, -3, np.nan]
+    predicted[[1, 20]] = np.nan
+    predicted[21, 2] = np.inf
     truth[12, 0] = -2
     absent = rng.random(30) < 0.2
     same(number("lasot", predicted, truth, absent=absent), slow_lasot(predicted, truth, absent))
@@ -146,10 +158,23 @@ def test_a_perfect_tracker():
 
 def test_a_tracker_of_nans_under_each_convention():
     lost = np.full_like(TRUTH, np.nan)
-    assert number("otb", lost, TRUTH)["auc"] == 0
+    assert number("otb", lost, TRUTH)["auc"] == pytest.approx(20 / 21 / 5)  # the first frame is set true
     assert number("got10k", lost, TRUTH)["ao"] == 0
-    assert number("lasot", lost, TRUTH)["auc"] == number("lasot", np.repeat(TRUTH[:1], 5, 0), TRUTH)["auc"] > 0
+    assert number("lasot", lost, TRUTH)["auc"] == pytest.approx(20 / 21 / 5)
+    lost[0] = TRUTH[0]  # now there is a box to repeat
+    for convention in ("otb", "lasot"):
+        frozen = number(convention, np.repeat(TRUTH[:1], 5, 0), TRUTH)
+        assert number(convention, lost, TRUTH) == frozen
     assert number("trackingnet", lost, TRUTH)["precision"] == pytest.approx(0.2)  # the first frame is given
+
+
+def test_trackingnet_counts_ties_as_the_devkit_does():
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        truth = rng.integers(1, 12, (12, 4)).astype(float)
+        predicted = truth + rng.integers(-1, 2, truth.shape)
+        predicted[:, 2:] = np.maximum(predicted[:, 2:], 1)
+        same(number("trackingnet", predicted, truth), slow_trackingnet(predicted, truth))
 
 
 @given(
@@ -172,17 +197,60 @@ def test_shapes_must_agree():
 
 def test_what_cannot_be_scored_is_listed():
     truth = {"Deer": Truth(TRUTH), "Jogging-1": Truth(TRUTH), "Dog": Truth(TRUTH), "Man": Truth(TRUTH)}
-    results = {"deer": [TRUTH], "jogging.1": [TRUTH[2:]], "Dog": [TRUTH[:3]]}
+    results = {"deer": [TRUTH], "jogging.1": [TRUTH[2:]], "Dog": [TRUTH[:3]], "Cat": [TRUTH]}
     report = score_results("otb", results, truth, None)
     assert list(report.sequences) == ["Deer", "Jogging-1"]
     assert report.skipped == {
         "Dog": "3 rows for 5 annotated frames; expected a row for every frame",
         "Man": "not among the results",
+        "Cat": "no annotation",
     }
     assert report.notes == ["Jogging-1: 3 rows, which begin at row 3 of 5"]
     assert report.numbers == {"auc": pytest.approx(20 / 21), "precision": 1}
     with pytest.raises(UsageError, match="did you mean 'otb13'"):
         score_results("otb", results, truth, "otb14")
+
+
+def test_only_otb_results_may_begin_late_and_only_where_it_is_plain():
+    truth = {"Deer": Truth(TRUTH + np.arange(5)[:, None] * [0.1, 0, 0, 0])}
+    with pytest.raises(UsageError, match="3 rows for 5"):
+        score_results("got10k", {"Deer": [TRUTH[2:]]}, truth, None)
+    slow = {"Deer": Truth(np.repeat(TRUTH[:1], 5, 0))}  # the last row may be missing as well as the first
+    with pytest.raises(UsageError, match="4 rows for 5"):
+        score_results("otb", {"Deer": [TRUTH[:1].repeat(4, 0)]}, slow, None)
+
+
+def test_a_sequence_without_a_visible_frame_does_not_stop_the_others():
+    truth = {"a": Truth(TRUTH, cover=np.zeros(5)), "b": Truth(TRUTH, cover=np.ones(5))}
+    report = score_results("got10k", {"a": [TRUTH], "b": [TRUTH]}, truth, None)
+    assert list(report.sequences) == ["b"] and "visible target" in report.skipped["a"]
+    assert "b: the annotation has no size; the toolkit uses it" in report.notes
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [dict(absent=np.zeros(3)), dict(cover=np.zeros((5, 2))), dict(size=(0, 0)), dict(size=(1, 2, 3)),
+     dict(boxes=TRUTH[0]), dict(boxes=np.zeros((5, 5)))],
+)  # fmt: skip
+def test_a_damaged_annotation_is_refused(damage):
+    with pytest.raises(DataError, match="expected"):
+        score_sequence("otb", TRUTH, Truth(**({"boxes": TRUTH} | damage)))
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04 cut off"])
+def test_a_damaged_npz_is_refused(tmp_path, content):
+    (tmp_path / "boxes.npz").write_bytes(content)
+    with pytest.raises(DataError, match="cannot read .*boxes.npz"):
+        read_results(tmp_path / "boxes.npz")
+
+
+def test_lasot_reads_the_absent_frames_of_its_toolkit(tmp_path):
+    (tmp_path / "absent").mkdir()
+    np.savetxt(tmp_path / "cat-1.txt", TRUTH, delimiter=",")
+    np.savetxt(tmp_path / "absent/cat-1.txt", [0, 0, 1, 0, 0], fmt="%d")
+    report = score_results("lasot", {"cat-1": [np.vstack([TRUTH, TRUTH[:2]])]}, read_truth(tmp_path), None)
+    assert report.numbers["auc"] == pytest.approx(0.8 * 20 / 21)
+    assert report.notes == ["cat-1: 2 rows more than annotated frames, left out"]
 
 
 def test_files_of_the_official_layouts(tmp_path):
@@ -222,7 +290,9 @@ def test_the_command_prints_one_object_and_fails_when_a_sequence_was_skipped(tmp
     assert done.returncode == 2
     assert "skipped Dog: not among the results" in done.stderr
     result = json.loads(done.stdout)
-    assert result["notes"] == ["Deer, row 3: NaN or inf counts as a miss"]
+    assert result["notes"] == [
+        "Deer, row 3: NaN or inf, in 1 rows; all NaN repeats the box before it, others are misses"
+    ]
     assert result["auc"] == pytest.approx(16 / 21) and result["scored"] == 1
 
 
