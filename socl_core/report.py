@@ -286,7 +286,7 @@ def _cell_html(cell: dict | None) -> str:
             text, hover = "not run", cell["missing"] or "not run yet"
         else:
             (low, high), n = cell[f"{prefix}interval"], cell[f"{prefix}n"]
-            text = f"{value:.1f} <small>[{low:.1f}, {high:.1f}] n={n}</small>"
+            text = f"{value:.1f} <small>[{low:.0f}, {high:.0f}] n={n}</small>"
             hover = f"95 % interval {low:.1f} to {high:.1f} over {n} seed(s) and all sequences"
             hover += "; runs " + ", ".join(cell["runs"]) if not prefix else ""
         parts.append(f'<span class="{kind}" title="{escape(hover)}">{text}</span>')

@@ -34,6 +34,7 @@ NAMELESS = """() => [
 ]"""
 BROKEN = """() => [
   ...[...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.src.slice(0, 120)),
+  ...[...document.querySelectorAll('main p')].filter(p => p.textContent.startsWith('| ')).map(() => 'a raw table'),
   ...[...document.querySelectorAll('video')].filter(v => v.error).map(v => `video: ${v.error.message}`),
 ]"""
 WIDER = """() => [...document.querySelectorAll('main *')]
