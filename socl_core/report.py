@@ -256,17 +256,32 @@ def success_figure(scores: dict[str, list[dict[str, np.ndarray]]]):
 
 
 def table_html(table: experiments.Table, protocol: str) -> str:
-    """A table with three numbers a cell: paper, recorded, this build; with interval, n and run ids on hover."""
-    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in table.columns)
-    names = KINDS | {"recorded": f"recorded ({experiments.recorded_protocol(protocol)})"}
+    """A table with three numbers a cell: paper, recorded, this build; with interval, n and run ids on hover.
+
+    Rows with a cell in one column only follow as a table of their own, which needs no empty columns.
+    """
+    columns = {row: [cell.column for cell in table.cells if cell.row == row] for row in table.rows}
+    full = [row for row in table.rows if len(columns[row]) > 1]
+    rest = [row for row in table.rows if row not in full]
+    html = _table_part(table, full, table.columns, table.title, protocol) if full else ""
+    for column in dict.fromkeys(columns[row][0] for row in rest):
+        rows = [row for row in rest if columns[row][0] == column]
+        html += _table_part(table, rows, [column], f"For scale, {column}" if full else table.title, protocol)
+    return html
+
+
+def _table_part(table: experiments.Table, rows: list[str], columns: list[str], title: str, protocol: str) -> str:
+    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
+    source = experiments.recorded_protocol(protocol)
+    names = KINDS | ({"recorded": f"recorded ({source})"} if source != protocol else {})
     kinds = "".join(f'<span class="{kind}">{escape(text)}</span>' for kind, text in names.items())
     kinds = f'<td class="kinds">{kinds}</td>'
     body = ""
-    for row in table.rows:
+    for row in rows:
         cells = {cell.column: experiments.describe_cell(cell, protocol) for cell in table.cells if cell.row == row}
         body += f'<tr><th scope="row">{escape(row)}</th>{kinds}'
-        body += "".join(_cell_html(cells.get(column)) for column in table.columns) + "</tr>"
-    label = escape(f"{table.title}; AUC in percent")
+        body += "".join(_cell_html(cells.get(column)) for column in columns) + "</tr>"
+    label = escape(f"{title}; AUC in percent")
     return (
         f'<div class="socl-scroll" tabindex="0" role="region" aria-label="{label}"><table class="socl-table">'
         f"<caption>{label}; {escape(protocol)} protocol</caption>"
@@ -286,7 +301,7 @@ def _cell_html(cell: dict | None) -> str:
             text, hover = "not run", cell["missing"] or "not run yet"
         else:
             (low, high), n = cell[f"{prefix}interval"], cell[f"{prefix}n"]
-            text = f"{value:.1f} <small>[{low:.0f}, {high:.0f}] n={n}</small>"
+            text = f"{value:.1f} <small>[{low:.0f}, {high:.0f}]</small>"
             hover = f"95 % interval {low:.1f} to {high:.1f} over {n} seed(s) and all sequences"
             hover += "; runs " + ", ".join(cell["runs"]) if not prefix else ""
         parts.append(f'<span class="{kind}" title="{escape(hover)}">{text}</span>')
