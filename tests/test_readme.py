@@ -14,9 +14,9 @@ def lines():
     for table in experiments.TABLES.values():
         for row in table.rows:
             cells = [cell for cell in table.cells if cell.row == row]
-            values = [experiments.measured(experiments.recorded_results(cell, "laptop")) for cell in cells]
-            if all(values):
-                shown = (f"{value.mean:.1f} [{value.low:.1f}, {value.high:.1f}]" for value in values)
+            found = [experiments.describe_cell(cell, "laptop") for cell in cells]
+            if all(cell["recorded_n"] for cell in found):
+                shown = ("{:.1f} [{:.1f}, {:.1f}]".format(c["recorded"], *c["recorded_interval"]) for c in found)
                 yield f"| {row} | {' | '.join(shown)} |"
 
 
