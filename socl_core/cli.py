@@ -5,6 +5,7 @@ import math
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -167,6 +168,9 @@ def evaluate(
     data: Annotated[str, typer.Option(help="composite, otb, otb_dev, real_mini, otb:PATH or got10k:PATH.")],
     split: Annotated[str, typer.Option(help="dev or test.")] = "test",
     sequences: Annotated[str | None, typer.Option(help="Only these, comma separated.")] = None,
+    export: Annotated[
+        str | None, typer.Option(help="Also write the boxes for a server: otb, got10k, lasot or trackingnet:FOLDER.")
+    ] = None,
     json_: AsJson = False,
     device: Device = "auto",
     data_root: DataRoot = None,
@@ -176,17 +180,31 @@ def evaluate(
     from tqdm import tqdm
 
     from socl_core import data as sets
+    from socl_core.conventions import find_convention
+    from socl_core.data.files import read_boxes
     from socl_core.device import Compute
     from socl_core.evaluate import evaluate as run_evaluation
     from socl_core.evaluate import mean_scores
     from socl_core.pipeline import CACHE, make_tracker, read_weights, weights_spec
+    from socl_core.results import write_results
 
+    layout, sign, target = (export or "").partition(":")
+    if export and not (sign and target):
+        raise UsageError(f"--export takes a convention and a folder, as in got10k:my_tracker, found '{export}'")
+    if export:
+        find_convention(layout)
     compute, spec = Compute.choose(device), weights_spec(weights)
     network = read_weights(weights, compute)
     names = [name.strip() for name in sequences.split(",")] if sequences else None
     found = sets.load(data, sets.evaluation_split(data, split), names, cache=CACHE)
-    with tqdm(total=sum(map(len, found)), desc=f"track {data}", unit="frame") as bar:
-        scores = run_evaluation(lambda: make_tracker(spec, network, compute), found, each_frame=bar.update)
+    with (
+        tqdm(total=sum(map(len, found)), desc=f"track {data}", unit="frame") as bar,
+        TemporaryDirectory() as folder,
+    ):
+        kept = Path(folder)
+        scores = run_evaluation(lambda: make_tracker(spec, network, compute), found, kept, bar.update)
+        for name, score in scores.items() if export else ():
+            write_results(layout, Path(target), name, read_boxes(kept / f"{name}.txt"), score["fps"])
     result = mean_scores(scores) | {"sequences": scores}
     if json_:
         print(json.dumps(result, indent=1))

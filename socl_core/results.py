@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from socl_core.conventions import Truth, score_sequence, summary
-from socl_core.data.files import read_boxes, read_text
+from socl_core.conventions import Truth, find_convention, score_sequence, summary
+from socl_core.data.files import read_boxes, read_text, write_atomic, write_boxes
 from socl_core.data.otb import OTB13
 from socl_core.errors import DataError, UsageError, unknown
 
@@ -127,6 +127,21 @@ def _numbers(file: Path) -> np.ndarray:
         return np.array([float(word) for word in re.split(r"[,\s]+", read_text(file).strip())])
     except ValueError as error:
         raise DataError(f"{file}: expected numbers, {error}") from None
+
+
+def write_results(convention: str, folder: Path, name: str, boxes: np.ndarray, fps: float) -> None:
+    """One sequence's boxes in the layout that a convention's server or toolkit takes, below the tracker's `folder`.
+
+    boxes: (N, 4) of our trackers, pixel indices from 0. OTB and LaSOT: NAME.txt, indices from 1. TrackingNet:
+    NAME.txt as they are. GOT-10k: NAME/NAME_001.txt as they are, and NAME_time.txt with the seconds of each
+    frame, here their mean. Atomic. Raises `UsageError` for an unknown convention.
+    """
+    find_convention(convention)
+    if convention == "got10k":
+        write_boxes(folder / name / f"{name}_001.txt", boxes)
+        write_atomic(folder / name / f"{name}_time.txt", f"{1 / fps:.8f}\n" * len(boxes))
+    else:
+        write_boxes(folder / f"{name}.txt", boxes + np.array([1, 1, 0, 0]) * (convention in ("otb", "lasot")))
 
 
 def canonical(name: str) -> str:

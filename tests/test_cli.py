@@ -67,6 +67,8 @@ def trained(tmp_path_factory):
         (["top", "--image", "none.jpg", "--point", "1,2", "--out", "x.png"], ["none.jpg"]),
         (["top", "--image", "none.jpg", "--point", "1,2", "--eta", "1.5", "--out", "x.png"], ["0 < eta <= 1"]),
         (["evaluate", "--weights", "none", "--data", "composite"], ["none", "socl train"]),
+        (["evaluate", "--weights", "none", "--data", "composite", "--export", "otbb:x"], ["did you mean 'otb'"]),
+        (["metrics", "--convention", "otb", "--boxes", "none", "--annotations", "none"], ["cannot read none"]),
     ],
 )  # fmt: skip
 def test_a_mistake_exits_with_2_and_names_what_was_expected(arguments, words, tmp_path):
@@ -138,9 +140,12 @@ def test_track_refuses_a_bad_first_box(trained, init):
 
 def test_evaluate_prints_one_object(trained):
     done = socl("evaluate", "--weights", "my_run/weights.safetensors", "--data", "composite", "--split", "dev",
-                "--sequences", "dev_000", "--json", cwd=trained)  # fmt: skip
+                "--sequences", "dev_000", "--export", "got10k:sent", "--json", cwd=trained)  # fmt: skip
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
+    sent = trained / "sent" / "dev_000"
+    frames = result["sequences"]["dev_000"]["frames"]
+    assert [len((sent / f"dev_000_{part}.txt").read_text().split()) for part in ("001", "time")] == [frames] * 2
     assert set(result) == {"auc", "precision", "sequences"}
     assert result["auc"] == pytest.approx(result["sequences"]["dev_000"]["auc"])
     wrong = socl("evaluate", "--weights", "my_run/weights.safetensors", "--data", "compost", cwd=trained)

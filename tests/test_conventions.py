@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from socl_core.conventions import CONVENTIONS, Truth, score_sequence, summary
 from socl_core.errors import DataError, UsageError
-from socl_core.results import LISTS, read_results, read_truth, score_results
+from socl_core.results import LISTS, read_results, read_truth, score_results, write_results
 
 REFERENCE = Path(__file__).parents[2] / "shared/data/reference_results/otb_boxes"
 TRUTH = np.array([[10, 20, 30, 40], [12, 21, 30, 41], [15, 22, 31, 40], [18, 25, 29, 40], [20, 28, 30, 42.0]])
@@ -251,6 +251,24 @@ def test_lasot_reads_the_absent_frames_of_its_toolkit(tmp_path):
     report = score_results("lasot", {"cat-1": [np.vstack([TRUTH, TRUTH[:2]])]}, read_truth(tmp_path), None)
     assert report.numbers["auc"] == pytest.approx(0.8 * 20 / 21)
     assert report.notes == ["cat-1: 2 rows more than annotated frames, left out"]
+
+
+@pytest.mark.parametrize(
+    ("convention", "files", "first"),
+    [
+        ("otb", ["Deer.txt"], 1), ("lasot", ["Deer.txt"], 1), ("trackingnet", ["Deer.txt"], 0),
+        ("got10k", ["Deer/Deer_001.txt", "Deer/Deer_time.txt"], 0),
+    ],
+)  # fmt: skip
+def test_exported_boxes_are_read_back_by_their_convention(tmp_path, convention, files, first):
+    write_results(convention, tmp_path, "Deer", TRUTH, fps=8)
+    assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.txt")) == files
+    official = TRUTH + [first, first, 0, 0]
+    assert (read_results(tmp_path)["Deer"][0] == official).all()
+    report = score_results(convention, read_results(tmp_path), {"Deer": Truth(official)}, None)
+    assert report.numbers == number(convention, official, official)
+    if convention == "got10k":
+        assert (tmp_path / "Deer/Deer_time.txt").read_text().split() == ["0.12500000"] * 5
 
 
 def test_files_of_the_official_layouts(tmp_path):
