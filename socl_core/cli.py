@@ -302,19 +302,11 @@ def select(
 ) -> None:
     """Compare parameter values on dev splits: the mean AUC of every combination, best first."""
     _use_root(data_root)
-    import numpy as np
-
-    from socl_core.pipeline import run_or_load
-    from socl_core.selection import candidates
+    from socl_core.selection import candidates, ranking
 
     choices = {name: _yaml(f"[{text}]") for name, _, text in (pair.partition("=") for pair in try_)}
     tried = candidates(protocol, method, choices, _seeds(seeds), on or ["composite"], _settings(set_ or []))
-    rows = []
-    for setting, specs in tried.items():
-        means = [run_or_load(spec, device).read("result.json")["mean"] for spec in specs]
-        auc = {name: round(100 * float(np.mean([mean[name]["auc"] for mean in means])), 2) for name in means[0]}
-        rows.append({"setting": setting, "auc": auc, "mean": round(float(np.mean(list(auc.values()))), 2)})
-    rows.sort(key=lambda row: -row["mean"])
+    rows = ranking(tried, device)
     if json_:
         print(json.dumps(rows, indent=1))
         return

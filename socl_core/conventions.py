@@ -11,8 +11,9 @@ import numpy as np
 
 from socl_core import metrics
 from socl_core.errors import DataError, unknown
+from socl_core.metrics import OTB_ERRORS, OTB_OVERLAPS
 
-ERRORS, NORMALISED_ERRORS, OVERLAPS = np.arange(51.0), np.arange(51) / 100, np.arange(21) / 20
+NORMALISED_ERRORS = np.arange(51) / 100
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ def lasot(predicted: np.ndarray, truth: Truth) -> dict[str, np.ndarray]:
     offset = (_centres(predicted) - _centres(truth.boxes)) / size
     normalised = np.where(valid, np.hypot(*offset.T), -1.0)[shown]
     return {
-        "success": (overlap[:, None] > OVERLAPS).sum(0) / len(valid),
-        "precision": (error[:, None] <= ERRORS).sum(0) / len(valid),
+        "success": (overlap[:, None] > OTB_OVERLAPS).sum(0) / len(valid),
+        "precision": (error[:, None] <= OTB_ERRORS).sum(0) / len(valid),
         "normalised_precision": (normalised[:, None] <= NORMALISED_ERRORS).sum(0) / len(valid),
     }
 
@@ -84,7 +85,7 @@ def trackingnet(predicted: np.ndarray, truth: Truth) -> dict[str, np.ndarray]:
         offset = _centres(a) - _centres(b)
         error, normalised = np.hypot(*offset.T), np.hypot(*(offset / b[:, 2:]).T)
         return {
-            "success": (overlap[:, None] >= np.linspace(0, 1, 21)).mean(0),  # not quite OVERLAPS, and ties count
+            "success": (overlap[:, None] >= np.linspace(0, 1, 21)).mean(0),  # not quite OTB_OVERLAPS, and ties count
             "precision": (error[:, None] <= np.linspace(0, 50, 21)).mean(0),
             "normalised_precision": (normalised[:, None] <= np.linspace(0, 0.5, 21)).mean(0),
         }
@@ -117,9 +118,10 @@ def _mean_curves(scores: list[dict]) -> dict[str, np.ndarray]:
     return {name: np.mean([score[name] for score in scores], 0) for name in scores[0]}
 
 
-def _summary_otb(scores: list[dict]) -> dict[str, float]:
+def _summary_at_20(scores: list[dict]) -> dict[str, float]:
+    """AUC, and the other curves at threshold 20: 20 pixels, or .2 of the target's size."""
     mean = _mean_curves(scores)
-    return {"auc": mean["success"].mean(), "precision": mean["precision"][20]}
+    return {"auc": mean.pop("success").mean()} | {name: curve[20] for name, curve in mean.items()}
 
 
 def _summary_got10k(scores: list[dict]) -> dict[str, float]:
@@ -129,16 +131,10 @@ def _summary_got10k(scores: list[dict]) -> dict[str, float]:
     return {"ao": overlaps.mean(), "sr50": (overlaps > 0.5).mean(), "sr75": (overlaps > 0.75).mean()}
 
 
-def _summary_lasot(scores: list[dict]) -> dict[str, float]:
-    mean = _mean_curves(scores)
-    normalised = mean["normalised_precision"][20]
-    return {"auc": mean["success"].mean(), "precision": mean["precision"][20], "normalised_precision": normalised}
-
-
 def _summary_trackingnet(scores: list[dict]) -> dict[str, float]:
     mean = _mean_curves(scores)
-    names = {"auc": "success", "precision": "precision", "normalised_precision": "normalised_precision"}
-    return {name: np.trapezoid(mean[curve], OVERLAPS) for name, curve in names.items()}
+    areas = {name: np.trapezoid(curve, OTB_OVERLAPS) for name, curve in mean.items()}
+    return {"auc": areas.pop("success")} | areas
 
 
 @dataclass(frozen=True)
@@ -150,9 +146,9 @@ class Convention:
 
 
 CONVENTIONS = {
-    "otb": Convention(otb, _summary_otb),
+    "otb": Convention(otb, _summary_at_20),
     "got10k": Convention(got10k, _summary_got10k),
-    "lasot": Convention(lasot, _summary_lasot),
+    "lasot": Convention(lasot, _summary_at_20),
     "trackingnet": Convention(trackingnet, _summary_trackingnet),
 }
 

@@ -13,11 +13,11 @@ import torch
 from socl_core import data, experiments, prior
 from socl_core import soft_samples as samples
 from socl_core.clips import ORANGE, draw_box
-from socl_core.conventions import ERRORS, OVERLAPS
 from socl_core.data.crops import EXEMPLAR, LATTICE, SEARCH, context_side, crop, score_map
 from socl_core.data.files import read_boxes
 from socl_core.data.sequence import Sequence
 from socl_core.device import Compute
+from socl_core.metrics import OTB_ERRORS, OTB_OVERLAPS
 from socl_core.models.alexnet import STRIDE, cell_centres, feature_size
 from socl_core.objectness import objectness
 from socl_core.runs import Run
@@ -243,7 +243,7 @@ def success_figure(scores: dict[str, list[dict[str, np.ndarray]]]):
     """
     style()
     figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
-    parts = [("success", OVERLAPS, np.mean), ("precision", ERRORS, lambda curve: curve[20])]
+    parts = [("success", OTB_OVERLAPS, np.mean), ("precision", OTB_ERRORS, lambda curve: curve[20])]
     for axis, (curve, thresholds, number) in zip(axes, parts):
         for tracker, colour, dash in zip(scores, SERIES, cycle(("-", "--", "-.", ":"))):
             mean = np.mean([score[curve] for score in scores[tracker]], 0)

@@ -107,9 +107,8 @@ def _folder_truth(file: Path) -> Truth:
     home, boxes = file.parent, read_boxes(file)
     flags = [_numbers(home / name) for name in ("full_occlusion.txt", "out_of_view.txt") if (home / name).exists()]
     cover = _numbers(home / "cover.label") if (home / "cover.label").exists() else None
-    for values in (*flags, *(() if cover is None else (cover,))):
-        if len(values) != len(boxes):
-            raise DataError(f"{home}: a label file has {len(values)} entries for {len(boxes)} boxes; expected as many")
+    if any(len(values) != len(boxes) for values in flags):
+        raise DataError(f"{home}: a label file has not as many entries as there are boxes, {len(boxes)}")
     meta = home / "meta_info.ini"
     return Truth(boxes, np.any(flags, 0) if flags else None, cover, _frame_size(meta) if meta.exists() else None)
 
@@ -149,25 +148,25 @@ def canonical(name: str) -> str:
     return name.lower().replace(".", "-")
 
 
-def chosen_names(wanted: str | None, truth: dict[str, Truth]) -> dict[str, str | None]:
-    """Wanted sequences with their name in the annotations, None where they are not in it.
+def chosen_names(wanted: str | None, truth: dict[str, Truth]) -> list[str]:
+    """Wanted sequences by their names in the annotations; one that is not there keeps its own.
 
     wanted: otb13, otb100, names with commas, or None for all. A name stands for all targets of its video.
     """
     if wanted is None:
-        return {name: name for name in truth}
+        return list(truth)
     if wanted in LISTS:
         names = LISTS[wanted]
     elif "," not in wanted and wanted.lower().startswith("otb") and canonical(wanted) not in map(canonical, truth):
         raise unknown("list of sequences", wanted, LISTS)
     else:
         names = tuple(name.strip() for name in wanted.split(","))
-    found: dict[str, str | None] = {}
+    found: list[str] = []
     for name in names:
         pattern = re.compile(re.escape(canonical(name)) + r"(-\d+)?")
         matches = [known for known in truth if pattern.fullmatch(canonical(known))]
-        found |= {match: match for match in matches} if matches else {name: None}
-    return found
+        found += matches or [name]
+    return list(dict.fromkeys(found))
 
 
 def score_results(
@@ -179,14 +178,14 @@ def score_results(
     for names, what in ((results, "results"), (truth, "annotations")):
         if len({canonical(name) for name in names}) < len(names):
             raise DataError(f"two {what} differ only in case or punctuation of their names; expected one a sequence")
-    for name, known in chosen_names(wanted, truth).items():
+    for name in chosen_names(wanted, truth):
         try:
-            if known is None:
+            if name not in truth:
                 raise DataError("not among the annotations")
-            found = by_name.get(canonical(known), DataError("not among the results"))
+            found = by_name.get(canonical(name), DataError("not among the results"))
             if isinstance(found, DataError):
                 raise found
-            own = [_score(convention, name, boxes, truth[known], report.notes) for boxes in found]
+            own = [_score(convention, name, boxes, truth[name], report.notes) for boxes in found]
             report.sequences[name] = summary(convention, own)
         except DataError as error:
             report.skipped[name] = str(error)

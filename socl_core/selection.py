@@ -1,16 +1,12 @@
 """Choice of parameters, on dev splits only."""
 
-from collections.abc import Iterator
-from itertools import product
+import numpy as np
+from sklearn.model_selection import ParameterGrid
 
 from socl_core import data
 from socl_core.errors import UsageError
+from socl_core.pipeline import run_or_load
 from socl_core.spec import RunSpec, make_spec
-
-
-def grid(choices: dict[str, list]) -> Iterator[dict]:
-    """Every combination of the listed values, as changes to a spec."""
-    return (dict(zip(choices, values)) for values in product(*choices.values()))
 
 
 def candidates(
@@ -33,5 +29,16 @@ def candidates(
         ", ".join(f"{name}={value}" for name, value in setting.items()): [
             make_spec(protocol, method, seed=seed, **(fixed | setting)) for seed in seeds
         ]
-        for setting in grid(choices)
+        for setting in ParameterGrid(choices)
     }
+
+
+def ranking(tried: dict[str, list[RunSpec]], device: str = "auto") -> list[dict]:
+    """Settings with their AUC in percent by data set, mean over seeds, and over data sets, best first; runs
+    what is missing."""
+    rows = []
+    for setting, specs in tried.items():
+        means = [run_or_load(spec, device).read("result.json")["mean"] for spec in specs]
+        auc = {name: round(100 * float(np.mean([mean[name]["auc"] for mean in means])), 2) for name in means[0]}
+        rows.append({"setting": setting, "auc": auc, "mean": round(float(np.mean(list(auc.values()))), 2)})
+    return sorted(rows, key=lambda row: -row["mean"])
