@@ -14,7 +14,7 @@ export OMP_WAIT_POLICY := PASSIVE
 .PHONY: book preview test test-all install bench clean
 
 book: install
-	@snakemake --cores $(CORES) --config protocol=$(PROTOCOL) --quiet all --rerun-incomplete html
+	@socl book make --protocol $(PROTOCOL) --cores $(CORES)
 	@echo "The book is at _build/html/index.html; open it in a browser."
 
 preview:
@@ -28,6 +28,7 @@ test-all: install
 
 bench: install
 	@python bench/throughput.py
+	@python bench/scoring.py
 
 install: $(STAMP)
 

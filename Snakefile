@@ -4,15 +4,24 @@ import hashlib
 from pathlib import Path
 
 from socl_core import experiments
-from socl_core.runs import Run, code_hash
+from socl_core.book import notebook_code
+from socl_core.runs import Run
+from socl_core.spec import PROTOCOL_FOLDER
 
 PROTOCOL = config.get("protocol", "laptop")
-NOTEBOOKS = ["reading_guide", "point_annotations", "top_maps", "figure1", "train_record", "metrics", "table2", "real_video"]
+NOTEBOOKS = [
+    "reading_guide", "claims", "point_annotations",
+    "objectness", "top_maps", "clip", "pseudo_boxes", "figure1", "train_record",
+    "metrics", "table1", "table2", "table3", "table4", "real_video",
+]
 PAGES = [f"book/executed/{name}.ipynb" for name in NOTEBOOKS]
-TABLES = {"table2": ["2"], "real_video": ["real"], "figure1": ["2"], "train_record": ["2"]}
+TABLES = {"table1": ["1"], "pseudo_boxes": ["2"], "table2": ["2"], "table3": ["3"], "table4": ["4"], "real_video": ["real"], "figure1": ["2"], "train_record": ["2"]}
+TABLES["claims"] = list(experiments.TABLES)
+
+GRID = experiments.grid_specs(PROTOCOL, config["grid"]) if "grid" in config else []
 
 RUNS = {}
-for spec in experiments.wanted_specs(PROTOCOL):
+for spec in [*experiments.wanted_specs(PROTOCOL), *GRID]:
     run = Run.of(spec)
     run.queue(spec)
     RUNS[run.id] = run
@@ -24,18 +33,25 @@ def results(name):
     return [str(Run.of(spec).folder / "result.json") for spec in experiments.wanted_specs(PROTOCOL, tables)]
 
 
-def recorded_hash():
-    files = sorted(Path("recorded").rglob("*.json"))
+def tables_hash():
+    """Of what notebooks read besides code and results: recorded results, protocols."""
+    files = sorted([*Path("recorded").rglob("*.json"), *PROTOCOL_FOLDER.glob("*.yaml")])
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 
 rule html:
     input:
         PAGES,
+        [f"notebooks/{name}.ipynb" for name in NOTEBOOKS],
         "_config.yml",
         [str(p) for p in Path("book").rglob("*") if p.suffix in {".md", ".yml", ".bib", ".css", ".js", ".svg"} and "mathjax" not in p.parts and "executed" not in p.parts],
     output: "_build/html/index.html"
     shell: "socl book build"
+
+
+# Runs over a grid of parameters: --config 'grid={method: socl-cf, eta: [0.05, 0.1], seed: [0, 1, 2]}' grid
+rule grid:
+    input: [str(Run.of(spec).folder / "result.json") for spec in GRID]
 
 
 rule run:
@@ -46,11 +62,11 @@ rule run:
 
 rule notebook:
     input:
-        source="notebooks/{name}.ipynb",
+        source=ancient("notebooks/{name}.ipynb"),  # its code cells are in `code`; its prose needs no kernel
         results=lambda wildcards: results(wildcards.name),
     output: "book/executed/{name}.ipynb"
     params:
-        code=code_hash("socl_core.report"),
-        recorded=recorded_hash(),
+        code=lambda wildcards: notebook_code(Path(f"notebooks/{wildcards.name}.ipynb")),
+        tables=tables_hash(),
     threads: 2
-    shell: f"socl book execute {{input.source}} {{output}} -p protocol={PROTOCOL}"
+    shell: f"socl book run {{input.source}} {{output}} -p protocol={PROTOCOL}"

@@ -1,7 +1,10 @@
 """What annotation costs, what a budget buys, and what an annotator hands over."""
 
+from dataclasses import replace
+
 import numpy as np
 
+from socl_core.data.sequence import Sequence
 from socl_core.errors import UsageError
 
 BOX_OVER_POINT = 4.5  # a box takes 4.5 times as long as a point [S]
@@ -41,6 +44,29 @@ def labelled_frames(frames: int, share: float, rng: np.random.Generator) -> np.n
         raise UsageError(f"the share of labelled frames must be above 0 and at most 1, found {share}")
     count = min(frames, max(2, round(frames * share)))
     return np.sort(rng.choice(frames, count, replace=False))
+
+
+def whole_videos(lengths: list[int], share: float) -> int:
+    """How many videos, taken in order, have all their frames labelled when a share of all frames is paid for. [S]
+
+    The largest number that the budget covers, but at least two, as training needs them; all if there are fewer.
+    lengths: frames of each video, in the order in which they are labelled.
+    """
+    if not 0 < share <= 1:
+        raise UsageError(f"the share of labelled frames must be above 0 and at most 1, found {share}")
+    paid = int(np.searchsorted(np.cumsum(lengths), share * sum(lengths) + 1e-6, "right"))
+    return min(len(lengths), max(2, paid))
+
+
+def careless(sequence: Sequence, spread: float, seed: int) -> Sequence:
+    """The sequence as a careless annotator clicks it: points moved by `jitter_points`, kept in the frame."""
+    if not spread:
+        return sequence
+    rows = np.flatnonzero(sequence.valid)
+    points = sequence.points.copy()
+    points[rows] = jitter_points(points[rows], sequence.boxes[rows], spread, np.random.default_rng(seed))
+    height, width = sequence.frames[int(rows[0])].shape[:2] if len(rows) else (1, 1)
+    return replace(sequence, points=points.clip(0, (width - 1, height - 1)))
 
 
 def jitter_points(points: np.ndarray, boxes: np.ndarray, spread: float, rng: np.random.Generator) -> np.ndarray:

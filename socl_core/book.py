@@ -3,6 +3,9 @@
 The command line and the Snakefile call these three functions; nothing here knows what is on a page.
 """
 
+import ast
+import hashlib
+import json
 import os
 import re
 import shutil
@@ -13,7 +16,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from socl_core.data.files import write_atomic
 from socl_core.errors import SoclError, UsageError, unknown
+from socl_core.identity import code_hash, imports, module_path
+from socl_core.locks import lock
+from socl_core.runs import RUNS
 
 MATHJAX, SCRIPT, FONTS = "mathjax@3.2.2", "tex-mml-chtml.js", "output/chtml/fonts/woff-v2"
 FAILED = Path("runs/failed")
@@ -36,25 +43,27 @@ def execute(notebook: Path, out: Path, parameters: dict | None = None) -> Path:
     if not notebook.is_file():
         raise UsageError(f"there is no notebook '{notebook}'")
     known = papermill.inspect_notebook(str(notebook))
-    for name in parameters:  # papermill itself would only warn
+    for name, value in parameters.items():  # papermill itself would only warn
         if name not in known:
             raise _unknown_parameter(notebook, name, known)
+        _check_type(notebook, name, value, known[name]["default"])
 
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f".{out.stem}.partial.ipynb")
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # the kernel inherits it and starts quietly
     quiet = {"extra_arguments": ["--log-level=50"]}  # its remarks about sockets would drown ours
-    try:
-        papermill.execute_notebook(str(notebook), str(partial), parameters, progress_bar=True, **quiet)
-    except KeyboardInterrupt:
-        _keep_failed(partial, out.name)
-        raise
-    except Exception as error:  # whatever stopped it, the reader needs the cause and the notebook
-        kept = _keep_failed(partial, out.name)
-        where = f"\nthe notebook up to the failure: {kept}" if kept else ""
-        raise SoclError(f"{notebook}: {_cause(error)}{where}") from error
-    _finish(partial, notebook, out)
-    os.replace(partial, out)
+    with lock(RUNS / "locks" / out.stem, f"executes {out}"):
+        partial.unlink(missing_ok=True)  # of a killed one
+        try:
+            papermill.execute_notebook(str(notebook), str(partial), parameters, progress_bar=True, **quiet)
+            _finish(partial, notebook, out)
+        except KeyboardInterrupt:
+            _keep_failed(partial, out.name)
+            raise
+        except Exception as error:  # whatever stopped it, the reader needs the cause and the notebook
+            kept = _keep_failed(partial, out.name)
+            where = f"\nthe notebook up to the failure: {kept}" if kept else ""
+            raise SoclError(f"{notebook}: {_cause(error)}{where}") from error
     return out
 
 
@@ -62,6 +71,16 @@ def _unknown_parameter(notebook: Path, name: str, known: dict) -> UsageError:
     if not known:
         return UsageError(f"{notebook} takes no parameters, but '{name}' was given")
     return unknown(f"parameter of {notebook.name}", name, known)
+
+
+def _check_type(notebook: Path, name: str, value, default: str) -> None:
+    """`UsageError` unless `value` has the type of the default; a whole number is also a float."""
+    wanted = type(ast.literal_eval(default))
+    if type(value) is not wanted and not (wanted is float and type(value) is int):
+        raise UsageError(
+            f"parameter {name} of {notebook.name} must be {wanted.__name__}, such as {default}; "
+            f"found {type(value).__name__} {value!r}"
+        )
 
 
 def _keep_failed(partial: Path, name: str) -> Path | None:
@@ -87,7 +106,7 @@ def _cause(error: Exception) -> str:
 
 
 def _finish(partial: Path, notebook: Path, out: Path) -> None:
-    """Name the copy by its final name (no machine paths) and fold the injected parameters."""
+    """Give the copy its final name, inside (no machine paths) and outside, and fold the injected parameters."""
     import nbformat
 
     page = nbformat.read(partial, as_version=4)
@@ -95,7 +114,58 @@ def _finish(partial: Path, notebook: Path, out: Path) -> None:
     for cell in page.cells:
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.metadata.tags.append("hide-input")
-    nbformat.write(page, partial)
+    write_atomic(out, nbformat.writes(page) + "\n")
+    partial.unlink()
+
+
+def notebook_code(notebook: Path) -> str:
+    """Hash of a notebook's code cells and of all that they import from this package: when it changes, the notebook
+    has to run again. Its prose does not count."""
+    import nbformat
+
+    cells = [cell for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code"]
+    modules = {name for cell in cells for name in imports(ast.parse(cell.source)) if module_path(name)}
+    own = json.dumps([(cell.source, cell.metadata) for cell in cells], sort_keys=True)
+    return f"{hashlib.sha256(own.encode()).hexdigest()[:16]}-{code_hash(*sorted(modules))}"
+
+
+def renew_prose(sources: Path = Path("notebooks"), executed: Path = Path("book/executed")) -> None:
+    """Give executed notebooks the prose that their sources have now; what was executed stays as it is.
+
+    A copy whose code is not that of its source is left alone: it has to run again.
+    """
+    import nbformat
+
+    for path in sorted(executed.glob("[!.]*.ipynb")):
+        if not (source := sources / path.name).is_file():
+            continue
+        copy, now = nbformat.read(path, as_version=4), nbformat.read(source, as_version=4)
+        injected = [cell for cell in copy.cells if "injected-parameters" in cell.metadata.get("tags", [])]
+        run = [cell for cell in copy.cells if cell.cell_type == "code" and cell not in injected]
+        if [cell.source for cell in run] != [cell.source for cell in now.cells if cell.cell_type == "code"]:
+            continue
+        done, cells = iter(run), []
+        for cell in now.cells:
+            cells.append(next(done) if cell.cell_type == "code" else cell)
+            if "parameters" in cell.metadata.get("tags", []):
+                cells += injected
+        if cells != copy.cells:
+            copy.cells = cells
+            write_atomic(path, nbformat.writes(copy) + "\n")
+
+
+def make(protocol: str, cores: int, profile: Path | None = None) -> None:
+    """Runs, notebooks and pages, as far as they are missing or out of date, by Snakemake.
+
+    Raises `SoclError` while another build works in this folder, and when a step fails.
+    """
+    with lock(RUNS / "build.lock", "builds the book in this folder") as held:
+        command = ["snakemake", "--cores", str(cores), "--config", f"protocol={protocol}"]
+        # Our lock ends with the processes that hold it; Snakemake's own would outlive a killed build.
+        command += ["--quiet", "all", "--rerun-incomplete", "--nolock", "html"]
+        command += ["--profile", str(profile)] if profile else []
+        if subprocess.run(command, stdin=subprocess.DEVNULL, pass_fds=[held.fileno()]).returncode:
+            raise SoclError("the build stopped at the step above; finished steps are kept, the same command goes on")
 
 
 def fetch_mathjax(target: Path = Path("book/assets/mathjax")) -> bool:
@@ -141,17 +211,19 @@ def build(out: Path = Path("."), book: Path = Path("book"), config: Path = Path(
         SoclError: the build failed; the message lists the warnings. The full log is `out/_build/book.log`.
     """
     made = Path(out) / "_build"
-    # A second, incremental run would not repeat the warnings of pages it does not read again, and pass.
-    for old in ("html", ".doctrees", ".jupyter_cache"):
-        shutil.rmtree(made / old, ignore_errors=True)
-    made.mkdir(parents=True, exist_ok=True)
     log, page = made / "book.log", made / "html" / "index.html"
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(book)]
     command += ["--config", str(config), "--path-output", str(out), "-W", "-n", "--keep-going"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    lines = [_show(line) for line in _tee(process.stdout, log)]
+    with lock(made / "lock", "builds these pages") as held:
+        # A second, incremental run would not repeat the warnings of pages it does not read again, and pass.
+        for old in ("html", ".doctrees", ".jupyter_cache"):
+            shutil.rmtree(made / old, ignore_errors=True)
+        pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        process = subprocess.Popen(command, **pipe, pass_fds=[held.fileno()])  # which holds the lock to its own end
+        lines = [_show(line) for line in _tee(process.stdout, log)]
+        process.wait()
     print("\r\x1b[K" if sys.stdout.isatty() else "", end="")
-    if process.wait() != 0 or not page.is_file():
+    if process.returncode != 0 or not page.is_file():
         bad = [line for line in lines if re.search(r"WARNING|ERROR|CRITICAL|[Ee]xception", line)]
         shown = "\n".join((bad or lines)[-SCREEN:])
         raise SoclError(f"the book did not build; the full log is {log}\n{shown}")

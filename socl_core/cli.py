@@ -5,27 +5,27 @@ import math
 import sys
 import time
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
-import yaml
 
+from socl_core.cli_book import book_app
+from socl_core.cli_data import data_app
+from socl_core.cli_options import AsJson, DataRoot, Device, settings, yaml_value
+from socl_core.cli_prior import objectness_app, prior_app
+from socl_core.cli_runs import register
 from socl_core.errors import SoclError, UsageError
+from socl_core.methods import NAMES
 
 app = typer.Typer(
     help="Visual trackers trained from single point annotations: train, track, evaluate, tables, book.",
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
 )  # fmt: skip
-book_app = typer.Typer(help="Execute notebooks and build the pages.", no_args_is_help=True)
 app.add_typer(book_app, name="book")
-
-DataRoot = Annotated[
-    Path | None,
-    typer.Option("--data-root", help="Folder of the named data sets; else SOCL_DATA, else ./data."),
-]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+app.add_typer(prior_app, name="prior")
+app.add_typer(objectness_app, name="objectness")
+app.add_typer(data_app, name="data")
+MethodName = Annotated[str, typer.Option(help=", ".join(NAMES))]
 
 
 def main() -> None:
@@ -38,31 +38,6 @@ def main() -> None:
     except KeyboardInterrupt:
         print("socl: interrupted; finished work is kept, the same command goes on from it", file=sys.stderr)
         sys.exit(130)
-
-
-def _use_root(root: Path | None) -> None:
-    import os
-
-    if root:
-        os.environ["SOCL_DATA"] = str(root)
-
-
-def _settings(pairs: list[str]) -> dict:
-    """`name=value` pairs with YAML values. A comma separates the items of a list."""
-    changes = {}
-    for pair in pairs:
-        name, sign, value = pair.partition("=")
-        if not sign or not name:
-            raise UsageError(f"--set takes name=value, found '{pair}'")
-        changes[name] = _yaml(value)
-    return changes
-
-
-def _yaml(text: str):
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise UsageError(f"'{text}' is no value; a bracket or quote may be missing") from None
 
 
 def _numbers(text: str, count: int, form: str) -> list[float]:
@@ -85,11 +60,14 @@ def _seeds(text: str) -> list[int]:
 @app.command()
 def train(
     out: Annotated[Path, typer.Option(help="Folder for weights, log and boxes.")],
-    method: Annotated[str, typer.Option(help="socl-siam, box-siam, random-siam or mil.")] = "socl-siam",
+    method: MethodName = "socl-siam",
     protocol: Annotated[str, typer.Option(help="smoke, laptop, reference or paper.")] = "laptop",
     seed: int = 0,
     data: Annotated[
         list[str] | None, typer.Option(help="Training set, LOADER or LOADER:PATH; may be repeated.")
+    ] = None,
+    init: Annotated[
+        str | None, typer.Option(help="Weights the backbone starts from: safetensors or a torch state dict.")
     ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any parameter of the run, name=value; may be repeated.")
@@ -97,19 +75,28 @@ def train(
     device: Device = "auto",
     data_root: DataRoot = None,
 ) -> None:
-    """Train a tracker and evaluate it on the protocol's test set. A killed training goes on where it was."""
-    _use_root(data_root)
-    from socl_core.pipeline import work
-    from socl_core.runs import Run, run_id
-    from socl_core.spec import RunSpec, make_spec
+    """Train a tracker and evaluate it on the protocol's test set. A killed training goes on where it was.
 
-    changes = _settings(set_ or []) | ({"data": data} if data else {})
-    spec = make_spec(protocol, method, seed=seed, **changes)
+    `torchrun --nproc-per-node N -m socl_core.cli train ...` divides every batch among N processes.
+    """
+    from socl_core import distributed
+    from socl_core.identity import changes, identity
+    from socl_core.pipeline import work
+    from socl_core.runs import Run
+    from socl_core.spec import make_spec
+
+    given = {name: value for name, value in (("data", data), ("init", init)) if value}
+    spec = make_spec(protocol, method, seed=seed, **(settings(set_ or []) | given))
     run = Run(out)
-    if run.state not in ("absent", "queued") and run_id(RunSpec.model_validate(run.read("spec.json"))) != run_id(spec):
-        raise UsageError(f"{out} holds another run; choose another --out or delete it")
-    if run.state != "ok":
-        work(run, spec, device)
+    with distributed.processes():
+        if not distributed.rank():
+            run.queue(spec)
+            if different := changes(run.read("identity.json"), identity(spec)):
+                raise UsageError(f"{out} holds another run ({different[0]}); choose another --out or delete it")
+        if not run.finished:
+            work(run, spec, device)
+        if distributed.rank():
+            return
     result = run.read("result.json")
     for name, mean in result["mean"].items():
         print(f"{name}: AUC {100 * mean['auc']:.1f}, precision {100 * mean['precision']:.1f}")
@@ -165,8 +152,12 @@ def track(
 @app.command()
 def evaluate(
     weights: Annotated[Path, typer.Option(help="Weights written by `socl train`.")],
-    data: Annotated[str, typer.Option(help="composite, otb, otb_dev, real_mini, otb:PATH or got10k:PATH.")],
-    split: Annotated[str, typer.Option(help="dev or test.")] = "test",
+    data: Annotated[
+        str, typer.Option(help="composite, otb, otb_dev, real_mini, or got10k, lasot, otb, trackingnet:PATH.")
+    ],
+    split: Annotated[
+        str | None, typer.Option(help="A split of the data set, or dev; by default the one for final numbers.")
+    ] = None,
     sequences: Annotated[str | None, typer.Option(help="Only these, comma separated.")] = None,
     export: Annotated[
         str | None, typer.Option(help="Also write the boxes for a server: otb, got10k, lasot or trackingnet:FOLDER.")
@@ -175,18 +166,22 @@ def evaluate(
     device: Device = "auto",
     data_root: DataRoot = None,
 ) -> None:
-    """One-pass evaluation of weights: success AUC and precision in the OTB convention."""
-    _use_root(data_root)
+    """One-pass evaluation of weights: success AUC and precision in the OTB convention.
+
+    The official test splits of GOT-10k and TrackingNet (--split test) are annotated in their first frames alone:
+    they are not scored here, --export writes their boxes for the server.
+    """
+    import numpy as np
     from tqdm import tqdm
 
     from socl_core import data as sets
     from socl_core.conventions import find_convention
-    from socl_core.data.files import read_boxes
+    from socl_core.data.scan import require_complete
     from socl_core.device import Compute
     from socl_core.evaluate import evaluate as run_evaluation
     from socl_core.evaluate import mean_scores
     from socl_core.pipeline import CACHE, make_tracker, read_weights, weights_spec
-    from socl_core.results import write_results
+    from socl_core.results import check_export, write_results
 
     layout, sign, target = (export or "").partition(":")
     if export and not (sign and target):
@@ -196,25 +191,36 @@ def evaluate(
     compute, spec = Compute.choose(device), weights_spec(weights)
     network = read_weights(weights, compute)
     names = [name.strip() for name in sequences.split(",")] if sequences else None
-    found = sets.load(data, sets.evaluation_split(data, split), names, cache=CACHE)
-    with (
-        tqdm(total=sum(map(len, found)), desc=f"track {data}", unit="frame") as bar,
-        TemporaryDirectory() as folder,
-    ):
-        kept = Path(folder)
-        scores = run_evaluation(lambda: make_tracker(spec, network, compute), found, kept, bar.update)
-        for name, score in scores.items() if export else ():
-            write_results(layout, Path(target), name, read_boxes(kept / f"{name}.txt"), score["fps"])
+    own = split if split in sets.splits(data) else sets.evaluation_split(data, split or "test")
+    require_complete(data, own, names)
+    found = sets.load(data, own, names, cache=CACHE)
+    unscored = [sequence.name for sequence in found if not np.isfinite(sequence.boxes).all()]
+    if export:
+        check_export(layout, Path(target), [sequence.name for sequence in found])
+    elif unscored:
+        raise UsageError(f"{unscored[0]} is annotated in its first frame alone; --export writes boxes for the server")
+
+    def keep(name, boxes, seconds):
+        if export:
+            write_results(layout, Path(target), name, boxes, seconds)
+
+    with tqdm(total=sum(map(len, found)), desc=f"track {data}", unit="frame") as bar:
+        scores = run_evaluation(
+            lambda: make_tracker(spec, network, compute), found, each_frame=bar.update, each_sequence=keep
+        )
     result = mean_scores(scores) | {"sequences": scores}
     if json_:
         print(json.dumps(result, indent=1))
         return
     for name, score in scores.items():
-        print(
-            f"{name:24} AUC {100 * score['auc']:5.1f}  precision {100 * score['precision']:5.1f}"
-            f"  {score['fps']:.0f} frames a second"
-        )
-    print(f"{'mean':24} AUC {100 * result['auc']:5.1f}  precision {100 * result['precision']:5.1f}")
+        print(f"{name:24} {_percent(score)}  {score['fps']:.0f} frames a second")
+    print(f"{'mean':24} {_percent(result)}")
+
+
+def _percent(score: dict) -> str:
+    if "auc" not in score:
+        return "not scored, annotated in its first frame alone"
+    return f"AUC {100 * score['auc']:5.1f}  precision {100 * score['precision']:5.1f}"
 
 
 @app.command()
@@ -233,7 +239,7 @@ def metrics(
     report = score_results(convention, read_results(boxes), read_truth(annotations), sequences)
     if json_:
         counts = {"convention": convention, "scored": len(report.sequences)}
-        details = {name: value for name, value in vars(report).items() if name != "numbers"}
+        details = {name: getattr(report, name) for name in ("sequences", "skipped", "notes")}
         print(json.dumps(counts | report.numbers | details, indent=1))
     else:
         for name, numbers in [*report.sequences.items(), (f"{len(report.sequences)} sequences", report.numbers)]:
@@ -248,7 +254,7 @@ def metrics(
 
 @app.command()
 def table(
-    name: Annotated[str, typer.Argument(help="2, or real (real video).")],
+    name: Annotated[str, typer.Argument(help="1, 2, 3, 4, noise (careless clicks), or real (real video).")],
     protocol: str = "laptop",
     run: Annotated[bool, typer.Option("--run", help="Run what is missing.")] = False,
     seeds: Annotated[str | None, typer.Option(help="Comma separated; the protocol's by default.")] = None,
@@ -258,9 +264,7 @@ def table(
     data_root: DataRoot = None,
 ) -> None:
     """A table of the paper: each cell's paper value, measured value, n and run ids."""
-    _use_root(data_root)
     from socl_core import experiments
-    from socl_core.data.files import write_atomic
 
     chosen = experiments.find_table(name)
     numbers = _seeds(seeds) if seeds else None
@@ -273,8 +277,7 @@ def table(
     if record:
         for cell in chosen.cells:
             for result in experiments.built_results(cell, protocol, numbers):
-                key = f"{result['spec']['method']}-s{result['spec']['seed']}-{result['id']}.json"
-                write_atomic(experiments.RECORDED / protocol / key, json.dumps(result, indent=1) + "\n")
+                experiments.record(result)
     if json_:
         print(json.dumps({"table": name, "protocol": protocol, "cells": cells}, indent=1))
         return
@@ -289,9 +292,27 @@ def table(
 
 
 @app.command()
+def claims(protocol: str = "laptop", json_: AsJson = False, data_root: DataRoot = None) -> None:
+    """Every claim of the paper with its verdict, from the recorded runs and those of this store."""
+    from socl_core.claims import all_claims, judged
+
+    found = [judged(claim, protocol) for claim in all_claims()]
+    if json_:
+        print(json.dumps({"protocol": protocol, "claims": found}, indent=1))
+        return
+    for row in found:
+        number = (
+            ""
+            if row["difference"] is None
+            else "{:+6.1f} [{:+.1f}, {:+.1f}]".format(row["difference"], *row["interval"])
+        )
+        print(f"{row['verdict']:13} {row['section']:10} {row['claim']:75} {number}")
+
+
+@app.command()
 def select(
     try_: Annotated[list[str], typer.Option("--try", help="Values of a parameter, name=a,b,c; may be repeated.")],
-    method: Annotated[str, typer.Option(help="socl-siam, box-siam, random-siam or mil.")] = "socl-siam",
+    method: MethodName = "socl-siam",
     protocol: Annotated[str, typer.Option(help="smoke, laptop, reference or paper.")] = "laptop",
     on: Annotated[list[str] | None, typer.Option(help="Data set with a dev split; may be repeated.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="A parameter for all, name=value.")] = None,
@@ -301,11 +322,10 @@ def select(
     data_root: DataRoot = None,
 ) -> None:
     """Compare parameter values on dev splits: the mean AUC of every combination, best first."""
-    _use_root(data_root)
     from socl_core.selection import candidates, ranking
 
-    choices = {name: _yaml(f"[{text}]") for name, _, text in (pair.partition("=") for pair in try_)}
-    tried = candidates(protocol, method, choices, _seeds(seeds), on or ["composite"], _settings(set_ or []))
+    choices = {name: yaml_value(f"[{text}]") for name, _, text in (pair.partition("=") for pair in try_)}
+    tried = candidates(protocol, method, choices, _seeds(seeds), on or ["composite"], settings(set_ or []))
     rows = ranking(tried, device)
     if json_:
         print(json.dumps(rows, indent=1))
@@ -340,61 +360,7 @@ def top(
     )
 
 
-@app.command()
-def status(json_: AsJson = False) -> None:
-    """Every run in the store with its state."""
-    from socl_core.runs import all_runs
+register(app)
 
-    rows = []
-    for run in all_runs():
-        spec, state = run.read("spec.json"), run.state
-        row = {
-            "protocol": spec["protocol"],
-            "run": run.id,
-            "method": spec["method"],
-            "seed": spec["seed"],
-            "state": state,
-        }
-        if state == "ok":
-            row["auc"] = {name: round(100 * mean["auc"], 1) for name, mean in run.read("result.json")["mean"].items()}
-        rows.append(row)
-    if json_:
-        print(json.dumps(rows, indent=1))
-        return
-    for row in rows:
-        print(
-            f"{row['protocol']:10} {row['run']}  {row['method']:12} seed {row['seed']}  {row['state']:8} "
-            f"{row.get('auc', '')}"
-        )
-    if not rows:
-        print("no runs yet; `socl table 2 --run` or `make book` makes some")
-
-
-@app.command(hidden=True)
-def run(spec_file: Path, device: Device = "auto") -> None:
-    """Do the run whose spec is in a file of the run store."""
-    from socl_core.pipeline import run_or_load
-    from socl_core.spec import RunSpec
-
-    run_or_load(RunSpec.model_validate_json(spec_file.read_text()), device)
-
-
-@book_app.command("execute")
-def book_execute(
-    notebook: Path,
-    out: Path,
-    parameter: Annotated[list[str] | None, typer.Option("-p", help="name=value; may be repeated.")] = None,
-) -> None:
-    """Execute one notebook with papermill; the copy appears when every cell has run."""
-    from socl_core.book import execute
-
-    execute(notebook, out, _settings(parameter or []))
-
-
-@book_app.command("build")
-def book_build() -> None:
-    """Build the HTML from the executed notebooks."""
-    from socl_core.book import build, fetch_mathjax
-
-    fetch_mathjax()
-    build()
+if __name__ == "__main__":
+    main()

@@ -139,16 +139,20 @@ def _summary_trackingnet(scores: list[dict]) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Convention:
-    """One toolkit's way to score: `score` of a sequence, and `summary` over the scores of sequences."""
+    """One toolkit's way to score: `score` of a sequence, and `summary` over the scores of sequences.
+
+    first_pixel: index of the left top pixel in its files.
+    """
 
     score: Callable[[np.ndarray, Truth], dict[str, np.ndarray]]
     summary: Callable[[list[dict]], dict[str, float]]
+    first_pixel: int = 0
 
 
 CONVENTIONS = {
-    "otb": Convention(otb, _summary_at_20),
+    "otb": Convention(otb, _summary_at_20, first_pixel=1),
     "got10k": Convention(got10k, _summary_got10k),
-    "lasot": Convention(lasot, _summary_at_20),
+    "lasot": Convention(lasot, _summary_at_20, first_pixel=1),
     "trackingnet": Convention(trackingnet, _summary_trackingnet),
 }
 
@@ -158,6 +162,11 @@ def find_convention(name: str) -> Convention:
     if name not in CONVENTIONS:
         raise unknown("convention", name, CONVENTIONS)
     return CONVENTIONS[name]
+
+
+def in_files(convention: str, boxes: np.ndarray) -> np.ndarray:
+    """Our boxes (N, 4), pixel indices from 0, as the files of a convention hold them."""
+    return boxes + np.array([1, 1, 0, 0]) * find_convention(convention).first_pixel
 
 
 def score_sequence(convention: str, predicted: np.ndarray, truth: Truth) -> dict[str, np.ndarray]:

@@ -41,8 +41,8 @@ class Compute:
         return cls(chosen, fast_bf16(chosen) if precision == "auto" else precision == "bfloat16")
 
     def module(self, module: torch.nn.Module) -> torch.nn.Module:
-        """The module on this device, channels_last."""
-        return module.to(self.device, memory_format=torch.channels_last)
+        """The module on this device; channels_last, unless it says otherwise by a `memory_format` of its own."""
+        return module.to(self.device, memory_format=getattr(module, "memory_format", torch.channels_last))
 
     def images(self, batch: torch.Tensor) -> torch.Tensor:
         """A batch (B, 3, H, W) on this device, float32, channels_last."""

@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+MOST_SHOWN = 60  # valid names in a message; a data set may have thousands
+
 
 class SoclError(Exception):
     """Base of all errors whose message names the cause and what was expected."""
@@ -21,4 +23,5 @@ def unknown(kind: str, name: str, valid: Iterable[str]) -> UsageError:
     valid = sorted(valid)
     near = difflib.get_close_matches(name, valid, n=1, cutoff=0.4)
     hint = f"did you mean '{near[0]}'? " if near else ""
-    return UsageError(f"unknown {kind} '{name}': {hint}valid are {', '.join(valid)}")
+    rest = f" and {len(valid) - MOST_SHOWN} more" if len(valid) > MOST_SHOWN else ""
+    return UsageError(f"unknown {kind} '{name}': {hint}valid are {', '.join(valid[:MOST_SHOWN])}{rest}")

@@ -9,8 +9,10 @@ import numpy as np
 
 from socl_core import data
 from socl_core.annotation import BUDGETS
-from socl_core.errors import unknown
-from socl_core.runs import RUNS, Run, code_hash
+from socl_core.data.files import write_atomic
+from socl_core.errors import UsageError, unknown
+from socl_core.identity import run_code
+from socl_core.runs import RUNS, Run
 from socl_core.spec import RunSpec, make_spec, read_protocol
 from socl_core.statistics import Estimate, estimate
 
@@ -19,10 +21,11 @@ RECORDED = Path(__file__).parents[1] / "recorded"
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: a method with its changes to the protocol, and the paper's number, AUC in percent.
+    """One cell: a method with its changes to the protocol, and the paper's number in percent.
 
-    variant: block of the protocol's file that applies. in_build: whether a build of the book runs it; the
-    others are shown from recorded results, or run with `socl table NAME --run`.
+    metric: which score, as `evaluate` names it. variant: block of the protocol's file that applies. in_build:
+    whether a build of the book runs it; the others are shown from recorded results, or run with
+    `socl table NAME --run`.
     """
 
     row: str
@@ -32,9 +35,15 @@ class Cell:
     paper: float | None = None
     variant: str | None = None
     in_build: bool = True
+    metric: str = "auc"
 
     def spec(self, protocol: str, seed: int) -> RunSpec:
         return make_spec(protocol, self.method, self.variant, seed=seed, **self.changes)
+
+    def measured_on(self, protocol: str) -> list[str]:
+        """Evaluation sets that the number is over: those of the metric's own benchmark, or else all."""
+        sets, benchmark = self.spec(protocol, 0).test, self.metric.partition("_")[0]
+        return [name for name in sets if name.partition(":")[0] == benchmark] or list(sets)
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,7 @@ class Table:
     name: str
     title: str
     cells: tuple[Cell, ...]
+    unit: str = "AUC in percent"
 
     @property
     def rows(self) -> list[str]:
@@ -54,6 +64,22 @@ class Table:
         return list(dict.fromkeys(cell.column for cell in self.cells))
 
 
+TABLE_1_COLUMNS = {
+    "GOT-10k AO": "got10k_ao",
+    "GOT-10k SR.5": "got10k_sr50",
+    "GOT-10k SR.75": "got10k_sr75",
+    "TrackingNet AUC": "trackingnet_auc",
+    "TrackingNet Pnorm": "trackingnet_normalised_precision",
+    "TrackingNet P": "trackingnet_precision",
+    "LaSOT AUC": "lasot_auc",
+    "LaSOT Pnorm": "lasot_normalised_precision",
+    "LaSOT P": "lasot_precision",
+}
+PAPER_TABLE_1 = {
+    "TransT": (59.1, 68.0, 51.9, 72.4, 76.4, 67.1, 48.9, 50.1, 46.8),
+    "SoCL-TransT": (62.2, 72.4, 52.5, 75.0, 80.5, 71.1, 56.0, 59.0, 56.9),
+}  # [S]
+ALL_TRANST = "TransT, every frame boxed (4.5 x the cost)"
 PAPER_TABLE_2 = {"Box-Siam": (52.2, 54.3, 58.1, 58.8), "SoCL-Siam": (56.7, 58.2, 59.8, 60.9)}  # [S]
 ALL_BOXES = "Box-Siam, every frame boxed (4.5 x the cost)"
 BASELINES = {
@@ -61,6 +87,20 @@ BASELINES = {
     "random weights, dot product": ("random-siam", {"correlation": "dot"}),
     "MIL (OpenCV)": ("mil", {}),
 }
+
+
+def _table_1() -> Table:
+    """Same cost: SoCL-TransT clicks every frame of all videos, TransT boxes every frame of some videos. [S]"""
+    rows = {row: (row.lower(), {}, numbers, True) for row, numbers in PAPER_TABLE_1.items()}
+    rows[ALL_TRANST] = ("transt", {"labelled": 1.0}, (None,) * 9, False)
+    rows["Box-Siam"] = ("box-siam", {"share": 1.0}, (None,) * 9, True)
+    cells = (
+        Cell(row, column, method, changes, number, in_build=in_build, metric=metric)
+        for row, (method, changes, numbers, in_build) in rows.items()
+        for (column, metric), number in zip(TABLE_1_COLUMNS.items(), numbers)
+    )
+    title = "TransT and SoCL-TransT at equal annotation time"
+    return Table("1", title, tuple(cells), "percent, each benchmark's own convention")
 
 
 def _table_2() -> Table:
@@ -80,6 +120,7 @@ def _real_video() -> Table:
     train, test = {"data": ("composite", "real_mini")}, {"test": ("otb",)}
     rows = {
         "SoCL-Siam, points": ("socl-siam", train | test),
+        "SoCL-CF, points": ("socl-cf", train | test),
         "Box-Siam, 22 % of the boxes": ("box-siam", train | test),
         "random weights, cosine": ("random-siam", test),
         "MIL (OpenCV)": ("mil", test),
@@ -91,7 +132,59 @@ def _real_video() -> Table:
     return Table("real", "Trained on composite and real video, tested on OTB sequences", tuple(cells))
 
 
-TABLES = {"2": _table_2(), "real": _real_video()}
+PAPER_TABLE_3 = {"SoCL-Siam": (60.9, 49.5), "SoCL-CF": (68.8, 69.6)}  # [S]
+HEADS = {"without head": False, "with head": True}
+
+
+def _table_3() -> Table:
+    """A projection head in training, for a tracker that never learns online and for one that does. [S]
+
+    The correlation filter on boxes and on random weights is ours, for scale.
+    """
+    cells = [
+        Cell(row, column, row.lower(), {"head": head}, paper)
+        for row, numbers in PAPER_TABLE_3.items()
+        for (column, head), paper in zip(HEADS.items(), numbers)
+    ]
+    cells.append(Cell("Box-CF, 22 % of the boxes", "without head", "box-cf", in_build=False))
+    cells.append(Cell("random weights, CF", "without head", "random-cf"))
+    return Table("3", "SoCL-Siam and SoCL-CF, trained without and with a projection head", tuple(cells))
+
+
+PAPER_TABLE_4 = {0.05: 60.0, 0.1: 60.9, 0.15: 59.5, 0.2: 59.1}  # [S]
+SWEEP = (0.02, *PAPER_TABLE_4, 0.4)
+
+
+def _table_4() -> Table:
+    """SoCL-Siam at the paper's four clip fractions, and at two beyond them. [S for the four]"""
+    cells = (
+        Cell(
+            "SoCL-Siam", f"{eta:.0%}", "socl-siam", {"eta": eta}, PAPER_TABLE_4.get(eta), in_build=eta in PAPER_TABLE_4
+        )
+        for eta in SWEEP
+    )
+    return Table("4", "SoCL-Siam by the clip fraction eta", tuple(cells))
+
+
+NOISES = (0.0, 0.1, 0.2)
+
+
+def _table_noise() -> Table:
+    """SoCL-Siam trained from careless clicks: the paper's abstract calls it robust to annotation noise. [A]"""
+    cells = (
+        Cell("SoCL-Siam", f"error {noise:.0%}", "socl-siam", {"point_noise": noise}, in_build=False) for noise in NOISES
+    )
+    return Table("noise", "SoCL-Siam by the error of its clicks, in sides of the target", tuple(cells))
+
+
+TABLES = {
+    "1": _table_1(),
+    "2": _table_2(),
+    "3": _table_3(),
+    "4": _table_4(),
+    "noise": _table_noise(),
+    "real": _real_video(),
+}
 
 
 def find_table(name: str) -> Table:
@@ -122,6 +215,19 @@ def wanted_specs(
     return [spec for spec in dict.fromkeys(specs) if not missing_data(spec)]
 
 
+def grid_specs(protocol: str, grid: dict) -> list[RunSpec]:
+    """Every combination of parameter values as a spec: {"method": "socl-cf", "eta": [0.05, 0.1], "seed": [0, 1]}.
+
+    A value that is no list is taken as one. Raises `UsageError` for no method, or anything unknown or out of range.
+    """
+    from sklearn.model_selection import ParameterGrid  # slow to import, and only a grid needs it
+
+    if "method" not in grid:
+        raise UsageError(f"a grid names its method, as in {{method: socl-cf, eta: [0.05, 0.1]}}; found {grid}")
+    points = ParameterGrid({name: values if isinstance(values, list) else [values] for name, values in grid.items()})
+    return [make_spec(protocol, point.pop("method"), **point) for point in points]
+
+
 def built_results(cell: Cell, protocol: str, seeds: list[int] | None = None, root: Path = RUNS) -> list[dict]:
     """Results of the finished runs behind a cell in the run store."""
     specs = [cell.spec(protocol, seed) for seed in (build_seeds(protocol) if seeds is None else seeds)]
@@ -140,6 +246,18 @@ def _recorded(folder: Path) -> dict[str, list[dict]]:
     return {key: sorted(results, key=lambda r: r["spec"]["seed"]) for key, results in found.items()}
 
 
+def record(result: dict, folder: Path = RECORDED) -> Path:
+    """Keeps a result among the recorded ones of its protocol, in place of an earlier one of the same spec."""
+    spec = RunSpec.model_validate(result["spec"])
+    path = folder / spec.protocol / f"{spec.method}-s{spec.seed}-{result['id']}.json"
+    write_atomic(path, json.dumps(result, indent=1) + "\n")
+    for other in path.parent.glob(f"{spec.method}-s{spec.seed}-*.json"):
+        if other != path and RunSpec.model_validate(json.loads(other.read_text())["spec"]) == spec:
+            other.unlink()
+    _recorded.cache_clear()
+    return path
+
+
 def recorded_protocol(protocol: str, folder: Path = RECORDED) -> str:
     """The protocol whose recorded results a page of `protocol` shows: its own, or laptop where it has none."""
     return protocol if (folder / protocol).is_dir() else "laptop"
@@ -148,45 +266,73 @@ def recorded_protocol(protocol: str, folder: Path = RECORDED) -> str:
 def recorded_results(cell: Cell, protocol: str, folder: Path = RECORDED) -> list[dict]:
     """Recorded results behind a cell, whatever their seeds."""
     protocol = recorded_protocol(protocol, folder)
-    return _recorded(folder / protocol).get(_without_seed(cell.spec(protocol, 0)), [])
+    found = _recorded(folder / protocol).get(_without_seed(cell.spec(protocol, 0)), [])
+    return [result for result in found if cell.metric in next(iter(next(iter(result["sequences"].values())).values()))]
 
 
 def _without_seed(spec: RunSpec) -> str:
     return json.dumps(spec.model_dump(mode="json", exclude={"seed"}), sort_keys=True)
 
 
-def scores(results: list[dict], metric: str = "auc") -> np.ndarray:
-    """Scores (seeds, sequences) in percent over all evaluation sets of some results."""
-    return np.array([[100 * s[metric] for each in r["sequences"].values() for s in each.values()] for r in results])
+def scores(results: list[dict], metric: str = "auc", sets: list[str] | None = None) -> np.ndarray:
+    """Scores (seeds, sequences) in percent over evaluation sets of some results, all by default."""
+    return 100 * _values(results, metric, sets)
 
 
-def measured(results: list[dict]) -> Estimate | None:
-    """Mean AUC in percent with its interval, None without a result."""
-    return estimate(scores(results)) if results else None
+def _values(results: list[dict], name: str, sets: list[str] | None) -> np.ndarray:
+    """Values of a score by result and sequence; sequences that only a server can score have none."""
+    chosen = [[s for key, each in r["sequences"].items() if not sets or key in sets for s in each.values()]
+              for r in results]  # fmt: skip
+    return np.array([[s[name] for s in row if name in s] for row in chosen], np.float64)
+
+
+def _weights(results: list[dict], metric: str, sets: list[str] | None) -> np.ndarray | None:
+    """GOT-10k pools the frames of all sequences; elsewhere sequences count alike."""
+    return _values(results[:1], "got10k_frames", sets)[0] if metric.startswith("got10k_") else None
+
+
+def measured(results: list[dict], metric: str = "auc", sets: list[str] | None = None) -> Estimate | None:
+    """Mean of a metric in percent with its interval, None without a result."""
+    return estimate(scores(results, metric, sets), _weights(results, metric, sets)) if results else None
 
 
 def describe_cell(cell: Cell, protocol: str, seeds: list[int] | None = None) -> dict:
     """A cell as plain data: paper, measured in this store, recorded, n, run ids."""
     built, recorded = built_results(cell, protocol, seeds), recorded_results(cell, protocol)
+    sets = cell.measured_on(protocol)
+    recorded_sets = cell.measured_on(recorded_protocol(protocol))
     return {
         "row": cell.row,
         "column": cell.column,
+        "metric": cell.metric,
+        "measured_on": sets,
         "paper": cell.paper,
-        "measured": (value := measured(built)) and round(value.mean, 2),
+        "measured": (value := measured(built, cell.metric, sets)) and round(value.mean, 2),
         "interval": value and [round(value.low, 2), round(value.high, 2)],
         "n": len(built),
         "runs": [result["id"] for result in built],
-        "recorded": (value := measured(recorded)) and round(value.mean, 2),
+        "recorded": (value := measured(recorded, cell.metric, recorded_sets)) and round(value.mean, 2),
         "recorded_interval": value and [round(value.low, 2), round(value.high, 2)],
         "recorded_n": len(recorded),
-        "recorded_code_is_current": all(r["provenance"]["code"] == code_hash() for r in recorded) if recorded else None,
+        "recorded_code_is_current": all(r["provenance"]["code"] == run_code(cell.spec(protocol, 0)) for r in recorded)
+        if recorded
+        else None,
         "missing": missing_data(cell.spec(protocol, 0)),
     }
 
 
-def difference(results_a: list[dict], results_b: list[dict]) -> Estimate:
-    """Mean difference a - b in percent with its 95 % interval, paired by seed and sequence."""
+def differences(
+    results_a: list[dict], results_b: list[dict], metric: str = "auc", sets: list[str] | None = None
+) -> np.ndarray:
+    """Differences a - b in percent, (seeds, sequences), over the seeds that both have."""
     seeds = sorted({r["spec"]["seed"] for r in results_a} & {r["spec"]["seed"] for r in results_b})
     a, b = ([r for r in results if r["spec"]["seed"] in seeds] for results in (results_a, results_b))
     key = lambda r: r["spec"]["seed"]  # noqa: E731
-    return estimate(scores(sorted(a, key=key)) - scores(sorted(b, key=key)))
+    return scores(sorted(a, key=key), metric, sets) - scores(sorted(b, key=key), metric, sets)
+
+
+def difference(
+    results_a: list[dict], results_b: list[dict], metric: str = "auc", sets: list[str] | None = None
+) -> Estimate:
+    """Mean difference a - b in percent with its 95 % interval, paired by seed and sequence."""
+    return estimate(differences(results_a, results_b, metric, sets), _weights(results_a, metric, sets))

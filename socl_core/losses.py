@@ -1,4 +1,6 @@
-"""Losses: SoCL (InfoNCE on soft samples) and the class-balanced logistic loss of SiamFC."""
+"""Losses: SoCL (InfoNCE on soft samples), the class-balanced logistic loss of SiamFC, and the losses of TransT."""
+
+import math
 
 import torch
 import torch.nn.functional as F
@@ -38,3 +40,52 @@ def balanced_bce(response: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """
     weights = 0.5 * labels / labels.sum().clamp(min=1) + 0.5 * (1 - labels) / (1 - labels).sum().clamp(min=1)
     return (F.binary_cross_entropy_with_logits(response.float(), labels, reduction="none") * weights).sum()
+
+
+def corners(boxes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Left top and right bottom corners (..., 2) of boxes (..., 4) centre x, y, width, height."""
+    centre, half = boxes[..., :2], boxes[..., 2:] / 2
+    return centre - half, centre + half
+
+
+def generalised_iou(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """IoU less the share of the hull that neither box covers, in (-1, 1]. (Rezatofighi et al., 2019)
+
+    a, b: (..., 4) centre x, y, width, height, broadcast. Of two boxes without area, 0. Returns (...).
+    """
+    (low_a, high_a), (low_b, high_b) = corners(a), corners(b)
+    shared = (high_a.minimum(high_b) - low_a.maximum(low_b)).clamp(min=0).prod(-1)
+    union = a[..., 2:].prod(-1) + b[..., 2:].prod(-1) - shared
+    hull = (high_a.maximum(high_b) - low_a.minimum(low_b)).prod(-1)
+    smallest = torch.finfo(union.dtype).tiny
+    return shared / union.clamp(min=smallest) - (hull - union) / hull.clamp(min=smallest)
+
+
+def cells_inside(boxes: torch.Tensor, cells: int) -> torch.Tensor:
+    """Which of the cells x cells centres of a crop lie in each box, row by row: (B, cells^2) bool. [TransT]
+
+    boxes: (B, 4) centre x, y, width, height as fractions of the crop. A box that holds no centre has the
+    nearest one if it is in the crop.
+    """
+    centres = (torch.arange(cells, device=boxes.device) + 0.5) / cells
+    away = (centres - boxes[:, :2, None]).abs()  # (B, 2, cells): columns, rows
+    within = away <= boxes[:, 2:, None].clamp(min=1 / cells) / 2
+    return (within[:, 1, :, None] & within[:, 0, None, :]).flatten(1)
+
+
+def transt_losses(logits, boxes, truth, background: float = 0.0625) -> dict[str, torch.Tensor]:
+    """The three losses of TransT and their weighted sum: 8.334 class + 5 L1 + 2 (1 - GIoU). [TransT]
+
+    Cells inside the true box are positive: all cells are classified, a background cell with the weight
+    `background`; positive cells regress the box.
+    logits (B, L, 2), channel 0 for the target; boxes (B, L, 4) and truth (B, 4) centre x, y, width, height
+    as fractions of the search crop. Returns scalars.
+    """
+    positive = cells_inside(truth, math.isqrt(boxes.shape[1]))
+    weights = torch.tensor([1.0, background], device=logits.device)
+    classes = F.cross_entropy(logits.float().flatten(0, 1), (~positive).long().flatten(), weights)
+    found, wanted = boxes.float()[positive], truth[:, None].expand_as(boxes)[positive]
+    count = max(1, len(found))
+    size = (found - wanted).abs().sum() / count
+    overlap = (1 - generalised_iou(found, wanted)).sum() / count
+    return {"loss": 8.334 * classes + 5 * size + 2 * overlap, "class": classes, "l1": size, "giou": overlap}

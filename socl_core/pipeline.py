@@ -1,31 +1,36 @@
 """What a run does: crops, training, evaluation, record. `run_or_load` is the one way to a result."""
 
+import io
 import json
-import os
+import pickle
+import sys
 import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
+from torch import nn
 from tqdm import tqdm
 
-from socl_core import data
-from socl_core.annotation import budget_videos, labelled_frames
-from socl_core.data.crops import CropStore, build_store, spread
+from socl_core import data, distributed, methods
+from socl_core.annotation import budget_videos, careless, labelled_frames, whole_videos
+from socl_core.data.crops import CropStore, Cut, build_store, spread
+from socl_core.data.files import append, write_atomic
 from socl_core.device import Compute
 from socl_core.errors import DataError
 from socl_core.evaluate import evaluate, mean_scores
-from socl_core.models.siamese import SiameseNetwork
-from socl_core.runs import Run, code_hash, data_hashes
+from socl_core.identity import code_hash, data_hashes, run_code
+from socl_core.runs import Run
 from socl_core.spec import RunSpec
-from socl_core.trackers.mil import MilTracker
-from socl_core.trackers.siam import SiamOptions, SiamTracker
 from socl_core.train import Batches, Training, new_network
 
 CACHE = Path("cache")
 CHECKPOINT_SECONDS = 20
+WRITING_SECONDS = 3600  # nothing takes longer to write, so that what is older was left by a killed process
+CROP_CODE = ("socl_core.data", "socl_core.data.crops")
+PRIOR_CODE = ("socl_core.data", "socl_core.prior_store")
 # Tags of random streams, beyond any step of a training, whose stream is tagged with its number.
 VIDEO_ORDER, LABEL_CHOICE = 10**9, 10**9 + 1
 
@@ -37,7 +42,7 @@ def run_or_load(spec: RunSpec, device: str = "auto") -> Run:
     Raises `DataError` for absent data, `SoclError` when another process works on the run.
     """
     run = Run.of(spec)
-    if run.state != "ok":
+    if not run.finished:
         work(run, spec, device)
     return run
 
@@ -47,12 +52,15 @@ def work(run: Run, spec: RunSpec, device: str = "auto") -> None:
     for name in (*spec.data, *spec.test) if spec.steps else spec.test:
         if missing := data.available(name):
             raise DataError(missing)
-    compute = Compute.choose(device)
+    compute, label = Compute.choose(device), f"{spec.method} seed {spec.seed}"
+    if distributed.rank():  # it helps to train; the first process does all the rest
+        if methods.find(spec.method).network:
+            trained_network(run, spec, compute, label)
+        return
     with run.working():
-        run.write("spec.json", spec.model_dump(mode="json"))
-        start = time.perf_counter()
-        network, label = None, f"{spec.method} seed {spec.seed}"
-        if spec.method != "mil":
+        run.describe(spec)
+        start, network = time.perf_counter(), None
+        if methods.find(spec.method).network:
             network = trained_network(run, spec, compute, label)
         trained = time.perf_counter()
         scores = {name: evaluate_on(name, spec, network, compute, run.folder, label) for name in spec.test}
@@ -68,9 +76,10 @@ def work(run: Run, spec: RunSpec, device: str = "auto") -> None:
                     "evaluation": round(time.perf_counter() - trained, 1),
                 },
                 "provenance": {
-                    "code": code_hash(),
+                    "code": run_code(spec),
                     "data": data_hashes(spec),
                     "device": compute.describe(),
+                    "processes": distributed.size(),
                     "threads": torch.get_num_threads(),
                     "numpy": np.__version__,
                     "opencv": cv2.__version__,
@@ -79,7 +88,7 @@ def work(run: Run, spec: RunSpec, device: str = "auto") -> None:
         )
 
 
-def trained_network(run: Run, spec: RunSpec, compute: Compute, label: str) -> SiameseNetwork:
+def trained_network(run: Run, spec: RunSpec, compute: Compute, label: str) -> nn.Module:
     """The network of a run: read when its weights are there, else trained, from the checkpoint if there is one."""
     weights = run.folder / "weights.safetensors"
     if weights.exists():
@@ -87,61 +96,74 @@ def trained_network(run: Run, spec: RunSpec, compute: Compute, label: str) -> Si
     if not spec.steps:
         network = compute.module(new_network(spec))
     else:
-        training = Training(spec, Batches(training_crops(spec), spec, compute), compute)
+        with distributed.first_then_others():
+            crops = training_crops(spec)
+        training = Training(spec, Batches(crops, spec, compute), compute)
         _train(training, run, label)
         network = training.network
-    save_weights(network, spec, weights)
-    (run.folder / "checkpoint.pt").unlink(missing_ok=True)
+    if not distributed.rank():
+        save_weights(network, spec, weights)
+        (run.folder / "checkpoint.pt").unlink(missing_ok=True)
     return network
 
 
 def _train(training: Training, run: Run, label: str) -> None:
-    checkpoint, entries = run.folder / "checkpoint.pt", []
-    if checkpoint.exists():
-        training.restore(torch.load(checkpoint, map_location=training.compute.device, weights_only=True))
-        entries = [entry for entry in run.log() if entry["step"] <= training.step]
+    checkpoint, log = run.folder / "checkpoint.pt", run.folder / "log.jsonl"
+    if state := read_checkpoint(checkpoint, training.compute):
+        training.restore(state)
+    every = max(1, training.spec.steps // 40)
+    if distributed.rank():
+        return training.run(lambda entry: None, every)
+    # The checkpoint holds the log as well: lines that the disk lost, or of steps beyond it, do no harm.
+    write_atomic(log, "".join(map(_line, training.entries)))
     saved = time.monotonic()
-    with (
-        open(run.folder / "log.jsonl", "w") as file,
-        tqdm(
-            total=training.spec.steps,
-            initial=training.step,
-            desc=f"train {label}",
-            unit="step",
-            mininterval=1,
-        ) as bar,
-    ):
+    with tqdm(
+        total=training.spec.steps, initial=training.step, desc=f"train {label}", unit="step", mininterval=1
+    ) as bar:
 
-        def log(entry: dict) -> None:
-            print(json.dumps(entry), file=file, flush=True)
+        def note(entry: dict) -> None:
             bar.set_postfix(loss=f"{entry['loss']:.3f}")
+            append(log, _line(entry))
 
         def each_step(training: Training) -> None:
             nonlocal saved
             bar.update()
             if time.monotonic() - saved > CHECKPOINT_SECONDS:
-                temporary = checkpoint.with_suffix(".tmp")
-                torch.save(training.state(), temporary)
-                os.replace(temporary, checkpoint)
+                training.check_finite()  # a checkpoint is always one to go on from
+                content = io.BytesIO()
+                torch.save(training.state(), content)
+                write_atomic(checkpoint, content.getvalue())
                 saved = time.monotonic()
 
-        for entry in entries:
-            log(entry)
-        training.run(log, log_every=max(1, training.spec.steps // 40), each_step=each_step)
+        training.run(note, every, each_step)
 
 
-def save_weights(network: SiameseNetwork, spec: RunSpec, path: Path) -> None:
+def _line(entry: dict) -> str:
+    return json.dumps(entry) + "\n"
+
+
+def read_checkpoint(path: Path, compute: Compute) -> dict | None:
+    """The state in a checkpoint; None where there is none, or a damaged one, which is then removed."""
+    if not path.exists():
+        return None
+    try:
+        return torch.load(path, map_location=compute.device, weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        print(f"socl: {path} is damaged ({type(error).__name__}); the training starts again", file=sys.stderr)
+        path.unlink(missing_ok=True)
+        return None
+
+
+def save_weights(network: nn.Module, spec: RunSpec, path: Path) -> None:
     """Weights with what is needed to rebuild the network and its tracker, as safetensors; atomic."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    temporary = path.with_suffix(".tmp")
-    save_file(tensors, temporary, {"spec": spec.model_dump_json()})
-    os.replace(temporary, path)
+    write_atomic(path, save(tensors, {"spec": spec.model_dump_json()}))
 
 
-def read_weights(path: Path, compute: Compute) -> SiameseNetwork:
+def read_weights(path: Path, compute: Compute) -> nn.Module:
     """The network in a weights file. Raises `DataError` when it is missing, damaged or of another network."""
     spec = weights_spec(path)
-    network = SiameseNetwork(spec.width, spec.head, spec.correlation)
+    network = methods.find(spec.method).network(spec)
     try:
         network.load_state_dict(load_file(path))
     except RuntimeError as error:
@@ -162,12 +184,9 @@ def weights_spec(path: Path) -> RunSpec:
         ) from error
 
 
-def make_tracker(spec: RunSpec, network: SiameseNetwork | None, compute: Compute):
+def make_tracker(spec: RunSpec, network: nn.Module | None, compute: Compute):
     """The tracker of a spec, ready for `init`."""
-    if spec.method == "mil":
-        return MilTracker(spec.seed)
-    options = SiamOptions(correlation=spec.correlation, scales=spec.scales, window_influence=spec.window_influence)
-    return SiamTracker(network.backbone, compute, options)
+    return methods.find(spec.method).tracker(spec, network, compute)
 
 
 def evaluate_on(name: str, spec: RunSpec, network, compute: Compute, folder: Path | None, label: str = "") -> dict:
@@ -181,47 +200,72 @@ def evaluate_on(name: str, spec: RunSpec, network, compute: Compute, folder: Pat
 
 def training_crops(spec: RunSpec) -> CropStore:
     """The crops a spec trains on: the stores of its data sets, with the rows that the budget pays for."""
-    rule = "box" if spec.method == "box-siam" else spec.scale_rule
+    cut = methods.find(spec.method).cut(spec)
     rng = np.random.default_rng([spec.seed, VIDEO_ORDER])
     parts = []
     for name in spec.data:
-        store = open_store(name, spec, rule)
+        store = open_store(name, spec, cut)
         rows = affordable_rows(store, spec, rng)
         parts.append(store.rows(rows))
     return CropStore.join(parts)
 
 
-def open_store(name: str, spec: RunSpec, rule: str) -> CropStore:
-    """The crop store of a training set, built first where it is not there. Point rules see points only."""
-    key = "-".join(
-        [
-            code_hash("socl_core.data"),
-            code_hash("socl_core.data.crops"),
-            data.manifest(name, "train"),
-            rule,
-            f"{spec.videos}x{spec.frames}",
-        ]
-    )
-    folder = CACHE / "crops" / key
+def open_store(name: str, spec: RunSpec, cut: Cut, split: str = "train") -> CropStore:
+    """The crop store of a data set's split, built first where it is not there. Point rules see points only."""
+    content = training_content(name, split, spec.videos, spec.frames)
+    if spec.point_noise and cut.rule != "box":
+        content += f"-noise{spec.point_noise:g}"
+    kind = f"{cut.rule}-{cut.pixels}-{cut.exemplars:.3g}"
+    folder = CACHE / "crops" / f"{code_hash(*CROP_CODE)}-{content}-{kind}"
     if (folder / "index.json").exists():
         return CropStore.open(folder)
-    sequences = [spread(s, spec.frames) for s in data.load(name, "train", videos=spec.videos, cache=CACHE)]
-    if rule != "box":
-        sequences = [sequence.point_view() for sequence in sequences]
-    return build_store(sequences, folder, rule)
+    sequences = [spread(s, spec.frames) for s in data.load(name, split, videos=spec.videos, cache=CACHE)]
+    if cut.rule != "box":
+        clicked = [careless(sequence, spec.point_noise, video) for video, sequence in enumerate(sequences)]
+        sequences = [sequence.point_view() for sequence in clicked]
+    return build_store(sequences, folder, cut, prior_folder(content))
+
+
+def training_content(name: str, split: str, videos: int | None, frames: int | None) -> str:
+    """What a training set consists of: its manifest and how much of it is taken."""
+    return f"{data.manifest(name, split)}-{split}-{videos}x{frames}"
+
+
+def prior_folder(content: str) -> Path:
+    """Where the objectness of a training set is kept, by its content and by the code that makes it."""
+    return CACHE / "priors" / f"{code_hash(*PRIOR_CODE)}-{content}"
+
+
+def stale_caches() -> dict[Path, str]:
+    """Frames, crop stores and priors that no present code reads, and halves of killed builds, with the reason."""
+    current = {"frames": data.manifest("composite", "train"), "crops": code_hash(*CROP_CODE)}
+    current |= {"priors": code_hash(*PRIOR_CODE)}
+    found = {}
+    for kind, code in current.items():
+        for path in sorted((CACHE / kind).glob("*")):
+            if path.name.startswith("."):
+                if time.time() - path.stat().st_mtime > WRITING_SECONDS:
+                    found[path] = "half a build; it was killed"
+            elif not path.name.startswith(code):
+                found[path] = "made by other code"
+    return found
 
 
 def affordable_rows(store: CropStore, spec: RunSpec, rng: np.random.Generator) -> np.ndarray:
     """Rows of a store that a run may use: all frames of its share of the videos, or the labelled ones of them.
 
-    The order of the videos depends on the seed alone, so that both conditions get the same videos and a
-    larger share holds the smaller one.
+    The order of the videos depends on the seed alone, so that all conditions get the same videos and a
+    larger share holds the smaller one. Boxes are on some frames of each video, or on whole videos.
     """
     videos = rng.permutation(np.unique(store.video))
-    rows = []
-    for video in np.sort(videos[: budget_videos(len(videos), spec.share)]):
-        own = np.flatnonzero(store.video == video)
-        if spec.method == "box-siam":
-            own = own[labelled_frames(len(own), spec.labelled, np.random.default_rng([spec.seed, LABEL_CHOICE, video]))]
-        rows.append(own)
-    return np.concatenate(rows)
+    videos = videos[: budget_videos(len(videos), spec.share)]
+    rows = {video: np.flatnonzero(store.video == video) for video in videos}
+    if methods.find(spec.method).labels == "boxes":
+        if spec.boxed == "videos":
+            count = whole_videos([len(rows[video]) for video in videos], spec.labelled)
+            rows = {video: rows[video] for video in videos[:count]}
+        else:
+            for video, own in rows.items():
+                rng = np.random.default_rng([spec.seed, LABEL_CHOICE, video])
+                rows[video] = own[labelled_frames(len(own), spec.labelled, rng)]
+    return np.concatenate([rows[video] for video in sorted(rows)])

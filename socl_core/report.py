@@ -2,32 +2,41 @@
 
 import base64
 from html import escape
-from itertools import cycle
+from itertools import cycle, product
 
 import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 import torch
+from skimage.segmentation import mark_boundaries
 
-from socl_core import data, experiments, prior
+from socl_core import cues, data, experiments, metrics, prior
 from socl_core import soft_samples as samples
+from socl_core.claims import Claim, judged
 from socl_core.clips import ORANGE, draw_box
-from socl_core.data.crops import EXEMPLAR, LATTICE, SEARCH, context_side, crop, score_map
-from socl_core.data.files import read_boxes
+from socl_core.data.crops import EXEMPLAR, SEARCH, score_map
+from socl_core.data.files import read_own_boxes
 from socl_core.data.sequence import Sequence
 from socl_core.device import Compute
 from socl_core.metrics import OTB_ERRORS, OTB_OVERLAPS
-from socl_core.models.alexnet import STRIDE, cell_centres, feature_size
-from socl_core.objectness import objectness
+from socl_core.objectness import edge_map, objectness_of_clicks, superpixels, work_image
+from socl_core.pipeline import CACHE, make_tracker, read_weights, weights_spec
 from socl_core.runs import Run
+from socl_core.statistics import verdict
+from socl_core.trackers.search import View
+from socl_core.views import COVERED, on_feature_grid, search_view, soft_sample_maps  # noqa: F401
 
 MAP = "cividis"
 KINDS = {"paper": "paper", "recorded": "recorded", "build": "this build"}
+CUE_NAMES = {
+    "ms": "multi-scale saliency",
+    "cc": "colour contrast",
+    "ss": "superpixel straddling",
+    "ed": "edge density",
+}
 SERIES = sns.color_palette("colorblind")
-CELLS = feature_size(SEARCH)
-# Part of a search crop that its features cover: x, y, w, h in pixels from its left top corner.
-COVERED = [float(cell_centres(SEARCH)[0]) + 0.5 - STRIDE / 2] * 2 + [float(CELLS * STRIDE)] * 2
+CLICKS = (-48, -32, -16, 0, 16, 32, 48)  # offsets of the widget's clicks; a target is about 64 crop pixels wide
 
 
 def style() -> None:
@@ -41,57 +50,20 @@ def missing_box(message: str) -> str:
     return f'<div class="socl-missing" role="note"><strong>Not here.</strong> {escape(message)}</div>'
 
 
-def search_view(sequence: Sequence, i: int) -> dict:
-    """What a point says about frame i: search crop, windows, score map on the feature grid, and where things are.
-
-    The crop's scale comes from the windows; the box, where there is one, is given back for display only.
-    Returns crop (255, 255, 3), scores (22, 22), point and box measured in pixels from the crop's left top
-    corner (not from the middle of its first pixel), side of the search region.
-    """
-    image, point = sequence.frames[i], sequence.points[i]
-    windows = objectness(image, point)
-    side = context_side(windows.size(), windows.size()) * SEARCH / EXEMPLAR
-    fine = score_map(windows, point, side)
-    scale, middle = SEARCH / side, SEARCH / 2
-    box = None
-    if sequence.boxes is not None:
-        x, y, w, h = sequence.boxes[i]
-        box = [
-            (x - 0.5 - point[0]) * scale + middle,
-            (y - 0.5 - point[1]) * scale + middle,
-            w * scale,
-            h * scale,
-        ]
-    return {
-        "image": crop(image, point, side, SEARCH),
-        "scores": on_feature_grid(fine),
-        "point": [middle, middle],
-        "box": box,
-        "size": windows.size(),
-        "side": side,
-    }
-
-
-def on_feature_grid(fine: np.ndarray) -> np.ndarray:
-    """A score map on the stored lattice (G, G) averaged onto the feature cells of a search crop (22, 22)."""
-    per_cell = STRIDE // LATTICE
-    margin = (len(fine) - CELLS * per_cell) // 2
-    inner = fine[margin : margin + CELLS * per_cell, margin : margin + CELLS * per_cell]
-    # The lattice is symmetric about the crop's middle as the feature grid is, so blocks fall onto cells.
-    return inner.reshape(CELLS, per_cell, CELLS, per_cell).mean((1, 3))
-
-
 def widget_frame(sequence: Sequence, i: int, name: str) -> dict:
-    """A frame for the eta widget."""
-    view = search_view(sequence, i)
-    coded = cv2.imencode(".jpg", view["image"], [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
+    """A frame for the eta widget, with the score maps of clicks in and around the target, in one and the same crop."""
+    view, image, point = search_view(sequence, i), sequence.frames[i], sequence.points[i]
+    offsets = sorted(product(CLICKS, CLICKS), key=lambda offset: offset != (0, 0))  # the annotated click comes first
+    clicks = point + np.array(offsets) * view["side"] / SEARCH
+    inside = ((clicks >= 0) & (clicks <= np.array(image.shape[1::-1]) - 1)).all(1)
+    windows = objectness_of_clicks(image, clicks[inside])
     return {
         "name": name,
-        "image": "data:image/jpeg;base64," + base64.b64encode(coded).decode(),
+        "image": _data_url(view["image"]),
         "size": SEARCH,
-        "score": view["scores"],
+        "points": np.add(view["point"], offsets)[inside],
+        "scores": [on_feature_grid(score_map(each, point, view["side"])) for each in windows],
         "cells": COVERED,
-        "point": view["point"],
         "box": view["box"],
     }
 
@@ -108,9 +80,24 @@ def show_map(axis, image: np.ndarray, values: np.ndarray | None, title: str = ""
         spine.set_visible(False)
 
 
-def outline(axis, box, colour="w", label: str | None = None) -> None:
+def outline(axis, box, colour="w", label: str | None = None, dash: str = "-") -> None:
     """A box x, y, w, h drawn on an axis."""
-    axis.add_patch(plt.Rectangle(box[:2], *box[2:], fill=False, edgecolor=colour, linewidth=1.5, label=label))
+    style = {"fill": False, "edgecolor": colour, "linewidth": 1.5, "linestyle": dash}
+    axis.add_patch(plt.Rectangle(box[:2], *box[2:], **style, label=label))
+
+
+def cue_pictures(image: np.ndarray) -> dict[str, np.ndarray]:
+    """What each cue of objectness sees of a BGR image (H, W, 3), in its size: cue -> (H, W) or RGB (H, W, 3)."""
+    small, _ = work_image(image)
+    saliency = cues.saliency_maps(torch.from_numpy(small).permute(2, 0, 1)[None].float())[0].mean(0).numpy()
+    pictures = {
+        "ms": saliency,
+        "cc": small[..., ::-1],
+        "ss": mark_boundaries(small[..., ::-1], superpixels(small)),
+        "ed": edge_map(small).astype(np.uint8),
+    }
+    size = image.shape[1::-1]
+    return {cue: cv2.resize(p, size, interpolation=cv2.INTER_NEAREST) for cue, p in pictures.items()}
 
 
 def top_figure(image: np.ndarray, point, eta: float):
@@ -132,25 +119,6 @@ def top_figure(image: np.ndarray, point, eta: float):
     )
     show_map(axes[3], view["image"], top.numpy(), "TOP map")
     return figure, {"cells": float(prior.entropy(top).exp()), "of": scores.numel(), "size": view["size"]}
-
-
-def soft_sample_maps(pair: list[dict], network, compute: Compute, spec) -> list[dict[str, np.ndarray]]:
-    """Rows c to e of the paper's figure for a pair of views of one video.
-
-    Each frame's template is the GST of the other. Returns per frame top, similarity (NaN on the target) and
-    hard negative map, all (22, 22),.
-    """
-    batch = torch.stack([torch.from_numpy(view["image"]).permute(2, 0, 1) for view in pair])
-    with torch.inference_mode():
-        features = network.eval()(compute.images(batch)).float().cpu()
-    top = prior.top_map(torch.stack([torch.as_tensor(view["scores"]) for view in pair]).float(), spec.eta)
-    gst = samples.global_soft_template(features, top)
-    other = gst.flip(0)
-    similarity = samples.similarity_map(other, features)
-    outside = samples.background(top, spec.background)
-    hard = samples.hard_negative_map(similarity, outside, spec.tau_n)
-    shown = similarity.masked_fill(~outside, torch.nan)
-    return [{"top": t.numpy(), "similarity": s.numpy(), "hard": h.numpy()} for t, s, h in zip(top, shown, hard)]
 
 
 def figure_one(columns: list[tuple[str, dict, dict]], title: str):
@@ -207,32 +175,116 @@ def training_figure(log: list[dict], method: str):
 
 def budget_figure(table: experiments.Table, protocol: str):
     """AUC against the budget: the paper, and this build with intervals."""
+    hours = [int(column.rstrip("h")) for column in table.columns]
+    rows = {row: [cell for cell in table.cells if cell.row == row] for row in experiments.PAPER_TABLE_2}
+    return _line_figure(rows, hours, protocol, "annotation hours (share of the videos)")
+
+
+def sweep_figure(table: experiments.Table, protocol: str):
+    """AUC of Table 4 against the clip fraction: the paper, and as measured with intervals."""
+    percents = [float(column.rstrip("%")) for column in table.columns]
+    return _line_figure({row: list(table.cells) for row in table.rows}, percents, protocol, "clip fraction eta (%)")
+
+
+def _line_figure(rows: dict[str, list[experiments.Cell]], at: list[float], protocol: str, label: str):
+    """Cells of some rows at places `at` on a logarithmic axis: left the paper's numbers, right the measured ones."""
     style()
     figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
-    hours = [int(column.rstrip("h")) for column in table.columns]
-    for colour, row in zip(SERIES, experiments.PAPER_TABLE_2):
-        cells = [cell for cell in table.cells if cell.row == row]
-        axes[0].plot(hours, [cell.paper for cell in cells], "o-", color=colour, label=row)
+    for colour, (row, cells) in zip(SERIES, rows.items()):
+        paper = [(x, cell.paper) for x, cell in zip(at, cells) if cell.paper]
+        axes[0].plot(*zip(*paper), "o-", color=colour, label=row)
         for shift, (source, dash) in enumerate({"built": "o-", "recorded": "s--"}.items()):
             get = experiments.built_results if source == "built" else experiments.recorded_results
-            found = [(h, experiments.measured(get(cell, protocol))) for h, cell in zip(hours, cells)]
-            found = [(h * (1 + 0.03 * shift), e) for h, e in found if e]
+            found = [(x, experiments.measured(get(cell, protocol))) for x, cell in zip(at, cells)]
+            found = [(x * (1 + 0.03 * shift), e) for x, e in found if e]
             if found:
                 mean = np.array([e.mean for _, e in found])
                 spread = np.abs(np.array([[e.low, e.high] for _, e in found]).T - mean)
-                label = f"{row}, {'this build' if source == 'built' else 'recorded'}"
-                axes[1].errorbar([h for h, _ in found], mean, spread, fmt=dash, color=colour, capsize=3, label=label)
+                name = f"{row}, {'this build' if source == 'built' else 'recorded'}"
+                axes[1].errorbar([x for x, _ in found], mean, spread, fmt=dash, color=colour, capsize=3, label=name)
     axes[0].set(title="paper, OTB-13", ylabel="AUC (%)")
     axes[1].set(title=f"measured, {protocol} protocol, composite test", ylabel="AUC (%)")
     for axis in axes:
-        axis.set(
-            xscale="log",
-            xlabel="annotation hours (share of the videos)",
-            xticks=hours,
-            xticklabels=[str(h) for h in hours],
-        )
+        axis.set(xscale="log", xlabel=label, xticks=at, xticklabels=[f"{x:g}" for x in at])
         axis.minorticks_off()
         axis.legend(fontsize="small")
+    return figure
+
+
+def claims_table(claims: list[Claim], protocol: str) -> str:
+    """Claims as a Markdown table: the paper's difference, and the measured ones with interval and verdict."""
+    lines = ["| claim | paper | runs | difference | 95 % interval | seeds | verdict |", "|---|---|---|---|---|---|---|"]
+    for claim in claims:
+        paper = "–" if claim.paper is None else f"{claim.paper:+.1f}"
+        for source, d in claim.measured(protocol).items():
+            numbers = f"{d.mean:+.1f} | {d.low:+.1f} to {d.high:+.1f} | {d.seeds} | {verdict(d)}"
+            lines.append(f"| {claim.text} | {paper} | {source} | {numbers} |")
+    return "\n".join(lines)
+
+
+def claims_words(claims: list[Claim], protocol: str) -> str:
+    """A sentence a claim, as Markdown: does it hold in the runs with the most seeds?"""
+    meanings = {
+        "reproduced": "the whole interval is above zero",
+        "contradicted": "the whole interval is below zero",
+        "inconclusive": "the interval holds zero",
+    }
+    sentences = []
+    for claim in claims:
+        found = judged(claim, protocol)
+        if found["verdict"] == "not run":
+            sentences.append(f"*{claim.text}*: not run yet.")
+            continue
+        seeds = f"{found['seeds']} seed{'s' if found['seeds'] > 1 else ''}"
+        low, high = found["interval"]
+        paper = "" if claim.paper is None else f", {claim.paper:+.1f} in the paper"
+        sentences.append(
+            f"*{claim.text}*: **{found['verdict']}**; {found['difference']:+.1f} points ({found['source']}, {seeds}, "
+            f"{low:+.1f} to {high:+.1f}; {meanings[found['verdict']]}){paper}."
+        )
+    return "\n\n".join(sentences)
+
+
+def verdicts_html(found: list[dict]) -> str:
+    """Judged claims as a table with a coloured verdict each."""
+    body = ""
+    for row in found:
+        measured = "not run"
+        if row["difference"] is not None:
+            low, high = row["interval"]
+            measured = f"{row['difference']:+.1f} <small>[{low:+.1f}, {high:+.1f}]</small>"
+        paper = "–" if row["paper"] is None else f"{row['paper']:+.1f}"
+        kind = row["verdict"].replace(" ", "-")
+        source = f"{escape(row['source'] or '')}, {row['seeds']} seed{'s' if row['seeds'] != 1 else ''}"
+        body += (
+            f'<tr><td>{escape(row["section"])} <span class="tag tag-{row["tag"].lower()}">{row["tag"]}</span></td>'
+            f'<th scope="row">{escape(row["claim"])}</th><td>{paper}</td><td title="{source}">{measured}</td>'
+            f'<td><span class="verdict verdict-{kind}">{escape(row["verdict"])}</span></td></tr>'
+        )
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("where", "claim", "paper", "measured", "verdict"))
+    label = "Claims of the paper and what became of them; differences in points"
+    return (
+        f'<div class="socl-scroll" tabindex="0" role="region" aria-label="{label}"><table class="socl-table claims">'
+        f"<caption>{label}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def difference_figure(claims: list[Claim], protocol: str):
+    """Per-sequence differences of claims, mean over seeds, with the mean of all and its interval."""
+    style()
+    figure, axis = plt.subplots(figsize=(10, 0.9 + 0.7 * len(claims)), layout="constrained")
+    for row, claim in enumerate(claims):
+        found = judged(claim, protocol)
+        if found["verdict"] == "not run":
+            continue
+        (low, high), mean = found["interval"], found["difference"]
+        get = experiments.recorded_results if found["source"] == "recorded" else experiments.built_results
+        each = experiments.differences(get(claim.above, protocol), get(claim.below, protocol)).mean(0)
+        axis.plot(each, [row] * len(each), "o", color=SERIES[0], alpha=0.5)
+        axis.errorbar(mean, row, xerr=[[mean - low], [high - mean]], fmt="D", color=SERIES[1], capsize=4)
+    axis.axvline(0, color="0.3", linewidth=1)
+    axis.set(yticks=range(len(claims)), yticklabels=[claim.text for claim in claims], ylim=(len(claims) - 0.5, -0.5))
+    axis.set(title="difference by sequence (dots), mean with 95 % interval (diamond)", xlabel="AUC points")
     return figure
 
 
@@ -271,7 +323,10 @@ def table_html(table: experiments.Table, protocol: str) -> str:
 
 
 def _table_part(table: experiments.Table, rows: list[str], columns: list[str], title: str, protocol: str) -> str:
-    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
+    own = {cell.column: ", ".join(cell.measured_on(protocol)) for cell in table.cells if cell.row in rows}
+    head = "".join(
+        f'<th scope="col">{escape(column)}<br><small>{escape(own[column])}</small></th>' for column in columns
+    )
     source = experiments.recorded_protocol(protocol)
     names = KINDS | ({"recorded": f"recorded ({source})"} if source != protocol else {})
     kinds = "".join(f'<span class="{kind}">{escape(text)}</span>' for kind, text in names.items())
@@ -281,7 +336,7 @@ def _table_part(table: experiments.Table, rows: list[str], columns: list[str], t
         cells = {cell.column: experiments.describe_cell(cell, protocol) for cell in table.cells if cell.row == row}
         body += f'<tr><th scope="row">{escape(row)}</th>{kinds}'
         body += "".join(_cell_html(cells.get(column)) for column in columns) + "</tr>"
-    label = escape(f"{title}; AUC in percent")
+    label = escape(f"{title}; {table.unit}")
     return (
         f'<div class="socl-scroll" tabindex="0" role="region" aria-label="{label}"><table class="socl-table">'
         f"<caption>{label}; {escape(protocol)} protocol</caption>"
@@ -310,12 +365,22 @@ def _cell_html(cell: dict | None) -> str:
 
 def tracked_frames(run: Run, name: str, sequence: Sequence):
     """Frames of a sequence with a run's boxes in orange and, where there is one, the true box in white."""
-    boxes = read_boxes(run.folder / "boxes" / name / f"{sequence.name}.txt")
+    boxes = read_own_boxes(run.folder / "boxes" / name / f"{sequence.name}.txt", len(sequence))
     for i in range(len(sequence)):
         image = sequence.frames[i]
         if sequence.boxes is not None and (sequence.boxes[i, 2:] > 0).all():
             image = draw_box(image, sequence.boxes[i], (255, 255, 255))
         yield draw_box(image, boxes[i], ORANGE, f"{sequence.name}  {i}")
+
+
+def box_agreement(found: np.ndarray, true: np.ndarray) -> dict[str, float]:
+    """Mean IoU of boxes (N, 4) with true ones, centre error in sides of the target, size over the true size."""
+    side, true_side = (np.sqrt(boxes[:, 2:].prod(1)) for boxes in (found, true))
+    return {
+        "IoU": float(metrics.iou(found, true).mean()),
+        "centre error": float((metrics.centre_error(found, true) / true_side).mean()),
+        "size": float(np.exp(np.log(side / true_side).mean())),
+    }
 
 
 def example_frames(split: str = "dev", count: int = 3) -> list[tuple[str, Sequence, int]]:
@@ -324,3 +389,83 @@ def example_frames(split: str = "dev", count: int = 3) -> list[tuple[str, Sequen
     if not data.available("real_mini"):
         found += [(s.name, s, len(s) // 2) for s in data.load("real_mini", "val")[:count]]
     return found
+
+
+def statistics_figure(statistics: dict[tuple[str, str, str], dict[str, float]]):
+    """Bars of feature statistics: a panel a number, a group a tracker, a bar a training and output."""
+    style()
+    names = list(next(iter(statistics.values()), {}))
+    figure, axes = plt.subplots(1, max(1, len(names)), figsize=(10, 3.2), layout="constrained", squeeze=False)
+    rows = list(dict.fromkeys(row for row, _, _ in statistics))
+    kinds = list(dict.fromkeys((column, output) for _, column, output in statistics))
+    for axis, name in zip(axes[0], names):
+        for k, (colour, (column, output)) in enumerate(zip(SERIES, kinds)):
+            heights = [statistics.get((row, column, output), {}).get(name, np.nan) for row in rows]
+            places = np.arange(len(rows)) + (k - (len(kinds) - 1) / 2) * 0.8 / len(kinds)
+            axis.bar(places, heights, 0.75 / len(kinds), color=colour, label=f"{output}, {column}")
+        axis.set(title=name, xticks=range(len(rows)), xticklabels=rows)
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize="small")
+    return figure
+
+
+def heads_clip(runs: dict[tuple[str, str], Run], compute: Compute, frames: int = 24, width: int = 320) -> dict:
+    """The first dev video of composite for the heads widget, tracked by finished runs named (tracker, column).
+
+    Every second frame after the first is kept, at most `frames`, `width` pixels wide.
+    """
+    sequence = data.load("composite", "dev", videos=1, cache=CACHE)[0]
+    kept = range(1, min(len(sequence), 2 * frames), 2)
+    height = round(width * sequence.frames[0].shape[0] / sequence.frames[0].shape[1])
+    scale = width / sequence.frames[0].shape[1]
+    return {
+        "name": f"composite {sequence.name}",
+        "size": [width, height],
+        "frames": [_data_url(cv2.resize(sequence.frames[i], (width, height))) for i in kept],
+        "truth": [np.round(sequence.boxes[i] * scale, 2).tolist() if sequence.valid[i] else None for i in kept],
+        "runs": [
+            {"tracker": name, "head": experiments.HEADS[column]} | tracked_views(run, sequence, kept, scale, compute)
+            for (name, column), run in runs.items()
+            if run.state == "ok"
+        ],
+    }
+
+
+def tracked_views(run: Run, sequence: Sequence, kept: range, scale: float, compute: Compute) -> dict:
+    """Boxes, response and similarity maps of a run's tracker in the frames `kept`, for `HeadsWidget`.
+
+    Similarity is the cosine of each cell with the mean feature of the target's cells in the first frame.
+    """
+    weights = run.folder / "weights.safetensors"
+    tracker = make_tracker(weights_spec(weights), read_weights(weights, compute), compute)
+    tracker.init(sequence.frames[0], sequence.boxes[0])
+    features = tracker.features(sequence.frames[0], [tracker.side * SEARCH / EXEMPLAR], SEARCH)[0].float()
+    count, step = features.shape[-1], tracker.grid.stride * tracker.side / EXEMPLAR
+    away = (torch.arange(count) - (count - 1) / 2).abs() * step
+    inside = torch.outer(*(away <= max(extent, step) / 2 + 1e-6 for extent in tracker.target[::-1])).to(features.device)
+    template = features[:, inside].mean(1)
+    found: dict[str, list] = {"boxes": [], "response": [], "similarity": []}
+    for i in range(1, kept[-1] + 1):
+        box, view = tracker.update(sequence.frames[i]), tracker.view
+        if i in kept:
+            found["boxes"].append(np.round(box * scale, 2).tolist())
+            cosine = samples.similarity_map(template[None], view.features[None].float())[0]
+            response = view.response - view.response.min()
+            found["response"].append(_widget_map(response / response.max().clamp(min=1e-12), view, scale))
+            found["similarity"].append(_widget_map(cosine, view, scale))
+    return found
+
+
+def _widget_map(values: torch.Tensor, view: View, scale: float) -> dict:
+    side = len(values) * view.step * scale
+    corner = (view.centre + 0.5) * scale - side / 2
+    percent = torch.round(100 * values).int().flatten().tolist()
+    return {
+        "grid": len(values),
+        "region": [*np.round(corner, 2).tolist(), round(side, 2), round(side, 2)],
+        "values": percent,
+    }
+
+
+def _data_url(image: np.ndarray) -> str:
+    coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
+    return "data:image/jpeg;base64," + base64.b64encode(coded).decode()

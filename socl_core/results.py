@@ -11,20 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from socl_core.conventions import Truth, find_convention, score_sequence, summary
+from socl_core.conventions import Truth, find_convention, in_files, score_sequence, summary
+from socl_core.data import got10k, lasot, otb
 from socl_core.data.files import read_boxes, read_text, write_atomic, write_boxes
-from socl_core.data.otb import OTB13
+from socl_core.data.otb import LISTS
 from socl_core.errors import DataError, UsageError, unknown
 
-# The targets of OTB-100 that are not in OTB-2013.
-OTB100_REST = (
-    "Biker", "Bird1", "Bird2", "BlurBody", "BlurCar1", "BlurCar2", "BlurCar3", "BlurCar4", "BlurFace", "BlurOwl",
-    "Board", "Bolt2", "Box", "Car1", "Car2", "Car24", "ClifBar", "Coupon", "Crowds", "Dancer", "Dancer2", "Diving",
-    "Dog", "DragonBaby", "Girl2", "Gym", "Human2", "Human3", "Human4", "Human5", "Human6", "Human7", "Human8",
-    "Human9", "Jump", "KiteSurf", "Man", "Panda", "RedTeam", "Rubik", "Skater", "Skater2", "Skating2", "Surfer",
-    "Toy", "Trans", "Twinnings", "Vase",
-)  # fmt: skip
-LISTS = {"otb13": OTB13, "otb100": OTB13 + OTB100_REST}
 EXTRAS = ("absent", "cover", "size")  # of an annotation, in an npz as NAME:absent and so on
 BAD_BOX_RULES = {
     "otb": "all NaN repeats the box before it, others are misses",
@@ -36,12 +28,14 @@ BAD_BOX_RULES = {
 
 @dataclass
 class Report:
-    """What scoring gave. numbers: over sequences; sequences: of each; skipped: name -> reason; notes: sentences."""
+    """What scoring gave. numbers: over sequences; sequences: of each; skipped: name -> reason; notes: sentences;
+    scores: what the convention gives for each repetition of each sequence, such as curves."""
 
     numbers: dict[str, float] = field(default_factory=dict)
     sequences: dict[str, dict[str, float]] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    scores: dict[str, list[dict[str, np.ndarray]]] = field(default_factory=dict)
 
 
 def read_results(path: Path) -> dict[str, list[np.ndarray] | DataError]:
@@ -67,11 +61,12 @@ def read_results(path: Path) -> dict[str, list[np.ndarray] | DataError]:
 
 
 def read_truth(path: Path) -> dict[str, Truth]:
-    """Annotations by sequence: of an npz, or of a folder of `NAME.txt` or of `NAME/groundtruth.txt`.
+    """Annotations by sequence: of an npz, of a folder of `NAME.txt`, or of a data set's own folder.
 
-    An npz may hold NAME:absent, NAME:cover and NAME:size beside NAME. A sequence's folder may hold
-    full_occlusion.txt and out_of_view.txt (LaSOT), cover.label and meta_info.ini (GOT-10k); beside flat files
-    there may be a folder `absent` (LaSOT's toolkit).
+    An npz may hold NAME:absent, NAME:cover and NAME:size beside NAME. A data set's folder holds
+    NAME/groundtruth.txt, in LaSOT below its category, or NAME/groundtruth_rect.txt (OTB, the evaluated rows);
+    full_occlusion.txt and out_of_view.txt (LaSOT), cover.label and meta_info.ini (GOT-10k) beside it are read.
+    Beside flat files there may be a folder `absent` (LaSOT's toolkit).
     Raises `DataError` naming the file when nothing is found or a file is damaged.
     """
     if not path.is_dir():
@@ -83,13 +78,17 @@ def read_truth(path: Path) -> dict[str, Truth]:
             name: Truth(boxes, **{kind: extras[key] for kind in EXTRAS if (key := f"{name}:{kind}") in extras})
             for name, boxes in arrays.items()
         }
-    folders = {file.parent.name: _folder_truth(file) for file in sorted(path.glob("*/groundtruth.txt"))}
+    files = [*path.glob("*/groundtruth.txt"), *path.glob("*/*/groundtruth.txt")]  # LaSOT: in its category
+    found = {file.parent.name: _folder_truth(file) for file in sorted(files)}
+    if len(found) < len(files):
+        raise DataError(f"{path} holds two sequences of one name; expected one folder a sequence")
+    if next(path.glob("*/groundtruth_rect*.txt"), None):
+        places = otb.find(path, "").items()
+        found |= {name: Truth(otb.evaluated(at.images.parent.name, read_boxes(at.annotation))) for name, at in places}
     absent = {file.stem: _numbers(file) for file in path.glob("absent/*.txt")}
-    found = folders or {
-        file.stem: Truth(read_boxes(file), absent.get(file.stem)) for file in sorted(path.glob("*.txt"))
-    }
+    found = found or {file.stem: Truth(read_boxes(file), absent.get(file.stem)) for file in sorted(path.glob("*.txt"))}
     if not found:
-        raise DataError(f"{path} holds no annotation: expected NAME.txt or NAME/groundtruth.txt")
+        raise DataError(f"{path} holds no annotation: expected NAME.txt, or NAME/groundtruth.txt or _rect.txt")
     return found
 
 
@@ -105,19 +104,16 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
 
 def _folder_truth(file: Path) -> Truth:
     home, boxes = file.parent, read_boxes(file)
-    flags = [_numbers(home / name) for name in ("full_occlusion.txt", "out_of_view.txt") if (home / name).exists()]
-    cover = _numbers(home / "cover.label") if (home / "cover.label").exists() else None
-    if any(len(values) != len(boxes) for values in flags):
-        raise DataError(f"{home}: a label file has not as many entries as there are boxes, {len(boxes)}")
-    meta = home / "meta_info.ini"
-    return Truth(boxes, np.any(flags, 0) if flags else None, cover, _frame_size(meta) if meta.exists() else None)
+    hidden = list(lasot.read_hidden(home, len(boxes)).values())
+    size = _frame_size(home) if (home / "meta_info.ini").exists() else None
+    return Truth(boxes, np.any(hidden, 0) if hidden else None, got10k.read_label(home, "cover", len(boxes)), size)
 
 
-def _frame_size(meta: Path) -> tuple[float, float]:
+def _frame_size(home: Path) -> tuple[float, float]:
     """Width and height of the frames in GOT-10k's meta_info.ini, whose line is `resolution: (W, H)`."""
-    match = re.search(r"resolution\s*[:=]\s*\(?\s*([\d.]+)\s*,\s*([\d.]+)", read_text(meta))
+    match = re.fullmatch(r"\(?\s*([\d.]+)\s*,\s*([\d.]+)\s*\)?", got10k.read_meta(home).get("resolution", ""))
     if not match:
-        raise DataError(f"{meta}: expected a line 'resolution: (width, height)'")
+        raise DataError(f"{home / 'meta_info.ini'}: expected a line 'resolution: (width, height)'")
     return float(match[1]), float(match[2])
 
 
@@ -128,19 +124,34 @@ def _numbers(file: Path) -> np.ndarray:
         raise DataError(f"{file}: expected numbers, {error}") from None
 
 
-def write_results(convention: str, folder: Path, name: str, boxes: np.ndarray, fps: float) -> None:
+def write_results(convention: str, folder: Path, name: str, boxes: np.ndarray, seconds: np.ndarray) -> None:
     """One sequence's boxes in the layout that a convention's server or toolkit takes, below the tracker's `folder`.
 
     boxes: (N, 4) of our trackers, pixel indices from 0. OTB and LaSOT: NAME.txt, indices from 1. TrackingNet:
-    NAME.txt as they are. GOT-10k: NAME/NAME_001.txt as they are, and NAME_time.txt with the seconds of each
-    frame, here their mean. Atomic. Raises `UsageError` for an unknown convention.
+    NAME.txt as they are. GOT-10k: NAME/NAME_001.txt as they are, and NAME_time.txt with the seconds (N,) of each
+    frame. Atomic. Raises `UsageError` for an unknown convention.
     """
-    find_convention(convention)
+    path = _export_path(convention, folder, name)
+    write_boxes(path, in_files(convention, boxes))
     if convention == "got10k":
-        write_boxes(folder / name / f"{name}_001.txt", boxes)
-        write_atomic(folder / name / f"{name}_time.txt", f"{1 / fps:.8f}\n" * len(boxes))
-    else:
-        write_boxes(folder / f"{name}.txt", boxes + np.array([1, 1, 0, 0]) * (convention in ("otb", "lasot")))
+        write_atomic(path.with_name(f"{name}_time.txt"), "".join(f"{value:.8f}\n" for value in seconds))
+
+
+def check_export(convention: str, folder: Path, names: list[str]) -> None:
+    """Whether `write_results` can write sequences of these `names`, asked before a tracker runs for hours.
+
+    Raises `UsageError` for an unknown convention and where results are there already, `DataError` where the
+    folder cannot be written.
+    """
+    if there := [path for name in names if (path := _export_path(convention, folder, name)).exists()]:
+        raise UsageError(f"{there[0]} is there already; export to another folder, or delete it")
+    write_atomic(probe := folder / ".writable", "")
+    probe.unlink()
+
+
+def _export_path(convention: str, folder: Path, name: str) -> Path:
+    find_convention(convention)
+    return folder / name / f"{name}_001.txt" if convention == "got10k" else folder / f"{name}.txt"
 
 
 def canonical(name: str) -> str:
@@ -173,7 +184,7 @@ def score_results(
     convention: str, results: dict[str, list[np.ndarray] | DataError], truth: dict[str, Truth], wanted: str | None
 ) -> Report:
     """Scores of result boxes by a convention. Raises `UsageError` when no sequence can be scored."""
-    report, scores = Report(), []
+    report = Report()
     by_name = {canonical(name): found for name, found in results.items()}
     for names, what in ((results, "results"), (truth, "annotations")):
         if len({canonical(name) for name in names}) < len(names):
@@ -186,18 +197,16 @@ def score_results(
             if isinstance(found, DataError):
                 raise found
             own = [_score(convention, name, boxes, truth[name], report.notes) for boxes in found]
-            report.sequences[name] = summary(convention, own)
+            report.sequences[name], report.scores[name] = summary(convention, own), own
         except DataError as error:
             report.skipped[name] = str(error)
-            continue
-        scores += own
     if wanted is None:
         known = {canonical(name) for name in truth}
         report.skipped |= {name: "no annotation" for name in results if canonical(name) not in known}
-    if not scores:
+    if not report.scores:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in list(report.skipped.items())[:3])
         raise UsageError(f"no sequence can be scored ({reasons})")
-    report.numbers = summary(convention, scores)
+    report.numbers = summary(convention, [score for own in report.scores.values() for score in own])
     return report
 
 

@@ -6,87 +6,22 @@ its data, so a changed module or data set means another run, never a stale numbe
 temporary name and renamed.
 """
 
-import ast
 import contextlib
-import fcntl
-import hashlib
 import json
 import os
 import time
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-from socl_core import data
+from pydantic import ValidationError
+
 from socl_core.data.files import write_atomic
-from socl_core.errors import DataError, SoclError
+from socl_core.errors import DataError
+from socl_core.identity import changes, identity, run_id
+from socl_core.locks import lock, locked
 from socl_core.spec import RunSpec
 
 RUNS = Path("runs")
-PACKAGE = Path(__file__).parent
-EXECUTED = "socl_core.pipeline"  # the module whose imports are the code of a run
-
-
-@cache
-def imported_modules(module: str) -> frozenset[str]:
-    """Names of the modules of this package that `module` imports, directly or not, itself included."""
-    found, open_ = set(), [module]
-    while open_:
-        name = open_.pop()
-        if name in found or not (path := module_path(name)):
-            continue
-        found.add(name)
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                open_ += [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-                open_ += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return frozenset(found)
-
-
-def module_path(name: str) -> Path | None:
-    """The file of a module of this package, or None."""
-    if name.split(".")[0] != PACKAGE.name:
-        return None
-    base = PACKAGE.joinpath(*name.split(".")[1:])
-    return next((p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()), None)
-
-
-@cache
-def code_hash(module: str = EXECUTED) -> str:
-    """Hash of the code that importing `module` brings in. Comments, docstrings and layout do not count."""
-    digest = hashlib.sha256()
-    for name in sorted(imported_modules(module)):
-        tree = ast.parse(module_path(name).read_text())
-        for node in ast.walk(tree):
-            body = getattr(node, "body", None)
-            first = body[0] if isinstance(body, list) and body else None
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                del body[0]
-        digest.update(f"{name}\n{ast.dump(tree)}\n".encode())
-    return digest.hexdigest()[:16]
-
-
-@cache
-def data_hashes(spec: RunSpec) -> dict[str, str]:
-    """Manifest hash of each data set of a spec; "absent" where it is not there."""
-    sets = {f"{name}/train": (name, "train") for name in spec.data if spec.steps}
-    sets |= {
-        f"{name}/{split}": (name, split) for name in spec.test for split in [data.evaluation_split(name, spec.split)]
-    }
-    return {
-        key: "absent" if data.available(name) else data.manifest(name, split) for key, (name, split) in sets.items()
-    }
-
-
-def run_id(spec: RunSpec) -> str:
-    """Identity of a run: twelve hex digits of the hash of spec, code and data."""
-    identity = {"spec": spec.model_dump(mode="json"), "code": code_hash(), "data": data_hashes(spec)}
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
@@ -110,9 +45,17 @@ class Run:
             state = json.loads((self.folder / "state.json").read_text())["state"]
         except FileNotFoundError:
             return "absent"
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, TypeError):
             return "killed"
-        return "killed" if state == "running" and not self._locked() else state
+        return "killed" if state == "running" and not locked(self.folder / "lock") else state
+
+    @property
+    def finished(self) -> bool:
+        """Whether its result is there to be read."""
+        try:
+            return self.state == "ok" and bool(self.read("result.json"))
+        except DataError:
+            return False
 
     def read(self, name: str) -> dict:
         """A JSON file of the run. Raises `DataError` when it is missing or damaged."""
@@ -120,54 +63,72 @@ class Run:
             return json.loads((self.folder / name).read_text())
         except (OSError, ValueError) as error:
             raise DataError(
-                f"{self.folder / name} cannot be read ({error}); expected a JSON file written by a run"
+                f"{self.folder / name} cannot be read ({error}); expected a JSON file written by a run. "
+                f"Delete {self.folder} to have the run done again"
             ) from error
 
     def write(self, name: str, content: dict) -> None:
         write_atomic(self.folder / name, json.dumps(content, indent=1) + "\n")
 
     def log(self) -> list[dict]:
-        """The training log, one entry a line; empty before the first."""
+        """The training log, one entry a line; empty before the first.
+
+        Raises `DataError` when it is damaged, or ends before the training did.
+        """
         path = self.folder / "log.jsonl"
         lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-        # A killed process may leave half a line at the end.
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        # A process at work, or a killed one, may leave half a line at the end.
+        try:
+            entries = [json.loads(line) for line in lines if line.endswith("\n")]
+        except ValueError as error:
+            raise DataError(f"{path} is damaged ({error}); delete {self.folder} to have the run done again") from error
+        if self.state == "ok" and (steps := self.read("spec.json")["steps"]) != (entries[-1]["step"] if entries else 0):
+            raise DataError(f"{path} does not go to step {steps}; delete {self.folder} to have the run done again")
+        return entries
 
     def queue(self, spec: RunSpec) -> None:
-        """Leaves the spec in the folder, so that another process can pick the run up."""
+        """Leaves the spec in the folder of an absent run, so that another process can pick it up."""
         if self.state == "absent":
-            self.write("spec.json", spec.model_dump(mode="json"))
-            self.write("state.json", {"state": "queued"})
+            self.describe(spec)
+            self.write("state.json", {"state": "queued", "since": time.time()})
+
+    def describe(self, spec: RunSpec) -> None:
+        """Writes what the run is: spec.json for `socl run`, identity.json for `staleness`."""
+        self.write("spec.json", spec.model_dump(mode="json"))
+        self.write("identity.json", identity(spec))
+
+    def staleness(self) -> list[str]:
+        """Why no present spec leads to this run: the inputs that have changed since, none for a current one."""
+        try:
+            before = self.read("identity.json")
+        except DataError:
+            return ["it does not say what it was made from"]
+        try:
+            return changes(before, identity(RunSpec.model_validate(before["spec"])))
+        except (ValidationError, KeyError) as error:
+            return [f"its parameters are not valid any more: {error}"]
+
+    @property
+    def since(self) -> float | None:
+        """When the state was entered, in seconds since 1970."""
+        path = self.folder / "state.json"
+        return path.stat().st_mtime if path.exists() else None
 
     @contextlib.contextmanager
     def working(self):
         """Holds the run's lock, and writes running, then ok or failed with the cause.
 
-        Raises `SoclError` when another process works on the same run.
+        Raises `SoclError` when another process works on the same run, `DataError` when the folder cannot be written.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with open(self.folder / "lock", "w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise SoclError(f"run {self.id} is being worked on by another process; wait for it to end") from None
+        with lock(self.folder / "lock", f"works on run {self.id}"):
             self.write("state.json", {"state": "running", "pid": os.getpid(), "since": time.time()})
             try:
                 yield
             except Exception as error:
-                self.write("state.json", {"state": "failed", "cause": f"{type(error).__name__}: {error}"})
+                with contextlib.suppress(DataError):  # on a full disk the cause is still told, and the state is killed
+                    self.write("state.json", {"state": "failed", "cause": f"{type(error).__name__}: {error}"})
                 raise
             self.write("state.json", {"state": "ok"})
-
-    def _locked(self) -> bool:
-        try:
-            with open(self.folder / "lock") as lock:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return False
-        except BlockingIOError:
-            return True
-        except FileNotFoundError:
-            return False
 
 
 def all_runs(root: Path = RUNS) -> list[Run]:

@@ -6,11 +6,13 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from socl_core import methods
 from socl_core.annotation import BOX_OVER_POINT
 from socl_core.errors import UsageError, unknown
 
 PROTOCOL_FOLDER = Path(__file__).parent / "protocols"
-METHODS = ("socl-siam", "box-siam", "random-siam", "mil")
+# Crops with cells symmetric about their middle: a multiple of the stride and a rest. A test checks it with the grids.
+CENTRED = {"alexnet": (8, 7), "resnet10": (16, 1), "resnet18": (16, 1), "resnet50": (16, 1)}
 
 
 class RunSpec(BaseModel):
@@ -20,7 +22,7 @@ class RunSpec(BaseModel):
 
     # what is run
     protocol: str
-    method: Literal["socl-siam", "box-siam", "random-siam", "mil"]
+    method: Literal[methods.NAMES]
     seed: int = Field(0, ge=0, description="seed of weights, batches, augmentation and label choice")
 
     # training data
@@ -29,6 +31,12 @@ class RunSpec(BaseModel):
     frames: int | None = Field(None, gt=0, description="at most this many frames a video, evenly spread")
     share: float = Field(1.0, gt=0, le=1, description="share of the training videos that the budget buys")
     labelled: float = Field(1 / BOX_OVER_POINT, gt=0, le=1, description="share of frames with a box (box condition)")
+    point_noise: float = Field(
+        0.0, ge=0, description="error of the clicks, standard deviation in sides of the target (point condition)"
+    )
+    boxed: Literal["frames", "videos"] = Field(
+        "frames", description="boxes on some frames of each video, or on whole ones"
+    )
     scale_rule: Literal["window", "free"] = Field("window", description="crop scale in the point condition [R]")
 
     # method
@@ -42,21 +50,42 @@ class RunSpec(BaseModel):
     radius: float = Field(16.0, gt=0, description="radius of positives in pixels (box condition)")
 
     # network and optimisation
+    backbone: Literal["alexnet", "resnet10", "resnet18", "resnet50"] = "alexnet"
+    init: str | None = Field(None, description="file of weights the backbone starts from, in torchvision's names")
     width: float = Field(1.0, gt=0, le=4, description="factor on the channels of the backbone")
-    crop: int = Field(255, ge=127, le=255, description="side of training crops; 7 more than a multiple of 8")
+    crop: int = Field(255, ge=127, le=255, description="side of training crops, with the cells centred in it")
     steps: int = Field(..., ge=0)
     batch: int = Field(16, ge=2, description="videos a batch; at most as many as there are")
     optimiser: Literal["sgd", "adamw"] = Field("sgd", description="sgd with momentum .9, or adamw")
     lr: float = Field(0.01, gt=0)
     weight_decay: float = Field(5e-4, ge=0)
+    backbone_lr: float = Field(1.0, ge=0, description="factor on the learning rate of the backbone")
     max_gap: int = Field(100, gt=1, description="most frames between the two of a pair")
     shift: float = Field(16.0, ge=0, description="random shift of training crops, at most so many pixels")
     zoom: float = Field(0.1, ge=0, lt=1, description="random zoom of training crops, at most this much")
+
+    # TransT
+    search: int = Field(256, ge=64, le=256, multiple_of=16, description="side of search crops; of templates half of it")
+    dim: int = Field(256, ge=8, multiple_of=8, description="channels of tokens")
+    layers: int = Field(4, ge=1, description="fusion layers")
+    heads: int = Field(8, ge=1)
+    hidden: int = Field(2048, ge=1, description="width of feed-forward networks")
+    dropout: float = Field(0.1, ge=0, lt=1)
+    anchored: bool = Field(
+        False, description="boxes as offsets from their cells [R]; else anywhere in the crop [TransT]"
+    )
+    pseudo_boxes: Literal["best", "centred", "plateau"] = Field(
+        "centred", description="rule of pseudo boxes from points [R]"
+    )
 
     # inference and evaluation
     correlation: Literal["cosine", "dot"] = "cosine"
     scales: int = Field(3, ge=1)
     window_influence: float = Field(0.176, ge=0, le=1)
+    solver: Literal["closed", "cg"] = Field(
+        "cg", description="of the correlation filter: conjugate gradient, or closed form"
+    )
+    update: float = Field(0.02, ge=0, lt=1, description="learning rate of the correlation filter, a frame")
     test: tuple[str, ...] = Field(("composite",), description="sets to evaluate on")
     test_videos: int | None = Field(None, gt=0)
     test_frames: int | None = Field(None, gt=0)
@@ -64,11 +93,19 @@ class RunSpec(BaseModel):
 
     @model_validator(mode="after")
     def _crop_fits_the_grid(self):
-        if self.crop % 8 != 7:
-            raise ValueError(f"crop must be 7 more than a multiple of 8, to centre its cells; found {self.crop}")
-        if self.method == "box-siam" and self.crop < 151:
+        if self.method in ("transt", "socl-transt"):  # whose crops are those of `search`
+            if self.dim % self.heads:
+                raise ValueError(f"dim must be a multiple of heads; found {self.dim} and {self.heads}")
+            return self
+        stride, rest = CENTRED[self.backbone]
+        if self.crop % stride != rest:
             raise ValueError(
-                f"crop must be at least 151 for box-siam, whose response has no negative else; found {self.crop}"
+                f"crop must be {rest} more than a multiple of {stride}, to centre the cells of {self.backbone}; "
+                f"found {self.crop}"
+            )
+        if self.method in ("box-siam", "box-cf") and self.crop < 151:
+            raise ValueError(
+                f"crop must be at least 151 for {self.method}, whose response has no negative else; found {self.crop}"
             )
         return self
 
@@ -90,8 +127,8 @@ def make_spec(protocol: str, method: str, variant: str | None = None, /, **chang
 
     variant: name of a block of the protocol's file with changes of its own, such as "real"; none is needed.
     """
-    if method not in METHODS:
-        raise unknown("method", method, METHODS)
+    if method not in methods.NAMES:
+        raise unknown("method", method, methods.NAMES)
     for name in changes:
         if name in ("protocol", "method"):
             raise UsageError(f"{name} is no parameter to set; it is chosen by its own option")

@@ -16,19 +16,27 @@ class Estimate(NamedTuple):
     seeds: int
 
 
-def resampled_means(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Means (RESAMPLES,) of bootstrap samples: seeds are drawn first, then sequences. values: (seeds, sequences)."""
+def resampled_means(values: np.ndarray, weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Means (RESAMPLES,) of bootstrap samples: seeds are drawn first, then sequences.
+
+    values: (seeds, sequences); weights: (sequences,).
+    """
     seeds, sequences = values.shape
     rows = rng.integers(seeds, size=(RESAMPLES, seeds))
     columns = rng.integers(sequences, size=(RESAMPLES, sequences))
-    return values[rows[:, :, None], columns[:, None, :]].mean((1, 2))
+    drawn, share = values[rows[:, :, None], columns[:, None, :]], weights[columns]
+    return (drawn * share[:, None, :]).mean((1, 2)) / share.mean(1)
 
 
-def estimate(values) -> Estimate:
-    """Mean and 95 % bootstrap interval of scores (seeds, sequences). The same values give the same interval."""
+def estimate(values, weights=None) -> Estimate:
+    """Mean and 95 % bootstrap interval of scores (seeds, sequences). The same values give the same interval.
+
+    weights: (sequences,), equal by default; their number of frames where a metric pools frames.
+    """
     values = np.atleast_2d(np.asarray(values, np.float64))
-    low, high = np.percentile(resampled_means(values, np.random.default_rng(0)), [2.5, 97.5])
-    return Estimate(float(values.mean()), float(low), float(high), len(values))
+    weights = np.ones(values.shape[1]) if weights is None else np.asarray(weights, np.float64)
+    low, high = np.percentile(resampled_means(values, weights, np.random.default_rng(0)), [2.5, 97.5])
+    return Estimate(float(np.average(values.mean(0), weights=weights)), float(low), float(high), len(values))
 
 
 def verdict(difference: Estimate) -> str:

@@ -8,19 +8,22 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import nn
 
-from socl_core import losses, prior, soft_samples
-from socl_core.data.crops import EXEMPLAR, LATTICE, SEARCH, CropStore
+from socl_core import methods, prior
+from socl_core.data.crops import LATTICE, SEARCH, CropStore
 from socl_core.device import Compute
+from socl_core.distributed import over_processes
 from socl_core.errors import DataError, SoclError
-from socl_core.models.alexnet import STRIDE, cell_centres, feature_size
-from socl_core.models.siamese import SiameseNetwork
+from socl_core.models.grid import Grid
+from socl_core.models.init import load_init
+from socl_core.models.siamese import BACKBONES
 from socl_core.spec import RunSpec
-from socl_core.trackers.siam import correlate
 
 
 class Batches:
@@ -31,19 +34,20 @@ class Batches:
     """
 
     def __init__(self, store: CropStore, spec: RunSpec, compute: Compute):
-        self.spec, self.compute = spec, compute
+        self.spec, self.compute, self.grid = spec, compute, BACKBONES[spec.backbone].grid
         self.images = torch.from_numpy(np.array(store.images)).to(compute.device)
+        self.boxes = None if store.boxes is None else torch.from_numpy(np.array(store.boxes)).to(compute.device)
         self.scores = None
         if store.scores is not None:
             scores = torch.from_numpy(np.array(store.scores)).to(compute.device)
-            self.scores = scores.minimum(prior.clip_level(feature_region(scores), spec.eta)[:, None, None])
+            self.scores = scores.minimum(prior.clip_level(feature_region(scores, self.grid), spec.eta)[:, None, None])
         self.videos = [np.flatnonzero(store.video == v) for v in np.unique(store.video)]
         self.videos = [rows for rows in self.videos if len(rows) > 1]
         if len(self.videos) < 2:
             raise DataError(
                 f"training needs at least 2 videos of at least 2 annotated frames, found {len(self.videos)}"
             )
-        self.frame = store.frame
+        self.frame, self.video = store.frame, store.video
         self.size = min(spec.batch, len(self.videos))
 
     def draw(self, step: int) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
@@ -70,22 +74,22 @@ class Batches:
         """Augmented crops (B, 3, size, size): zoomed, shifted by (dx, dy) pixels, brightness times gain."""
         images = self.compute.images(self.images[rows.to(self.images.device)].permute(0, 3, 1, 2))
         images = sample(
-            images, maps.to(images.device), torch.arange(size, device=images.device) - (size - 1) / 2, SEARCH
+            images, maps.to(images.device), torch.arange(size, device=images.device) - (size - 1) / 2, images.shape[-1]
         )
         return (images * torch.from_numpy(gain).to(images.device)[:, None, None, None]).clamp(0, 255)
 
     def top_maps(self, rows: torch.Tensor, maps: torch.Tensor, size: int) -> torch.Tensor:
         """TOP maps (B, h, w) on the feature grid of the crops that `crops` returns for the same arguments."""
         scores = self.scores[rows.to(self.scores.device), None]
-        offsets = (cell_centres(size) - (size - 1) / 2).to(scores.device)
+        offsets = (self.grid.centres(size) - (size - 1) / 2).to(scores.device)
         scores = sample(scores, maps.to(scores.device), offsets, scores.shape[-1] * LATTICE)
         return prior.softmax_map(scores[:, 0])
 
 
-def feature_region(scores: torch.Tensor) -> torch.Tensor:
+def feature_region(scores: torch.Tensor, grid: Grid) -> torch.Tensor:
     """The part of stored score maps (N, G, G) that the features of a whole search crop cover: the clip level
     is a fraction of these locations, whatever the size of the training crop."""
-    cells = feature_size(SEARCH) * STRIDE // LATTICE
+    cells = grid.cells(SEARCH) * grid.stride // LATTICE
     margin = (scores.shape[-1] - cells) // 2
     return scores[:, margin : margin + cells, margin : margin + cells]
 
@@ -103,56 +107,14 @@ def sample(images: torch.Tensor, maps: torch.Tensor, offsets: torch.Tensor, span
     return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
 
-def socl_step(batches: Batches, step: int, network: SiameseNetwork) -> dict[str, torch.Tensor]:
-    """Loss of SoCL-Siam on the batch of a step, with what the training record shows."""
-    spec, compute = batches.spec, batches.compute
-    rows, maps, gain = batches.draw(step)
-    flat_rows, flat_maps = rows.flatten(), maps.flatten(0, 1)
-    with compute.autocast():
-        features = network(batches.crops(flat_rows, flat_maps, gain.ravel(), spec.crop))
-    features = features.float()
-    top = batches.top_maps(flat_rows, flat_maps, spec.crop)
-    gst = soft_samples.global_soft_template(features, top)
-    other = gst.roll(batches.size, 0)  # the GST of the paired frame
-    sns, hard = soft_samples.soft_negative_sample(other, features, top, spec.tau_n, spec.background)
-    loss = losses.socl_loss(gst[: batches.size], gst[batches.size :], sns, spec.tau)
-    positive = F.cosine_similarity(gst, other, dim=1).mean()
-    negative = F.cosine_similarity(gst, sns.roll(batches.size, 0), dim=1).mean()
-    return {
-        "loss": loss,
-        "positive": positive,
-        "hard_negative": negative,
-        "top_cells": prior.entropy(top).exp().mean(),
-        "sns_cells": prior.entropy(hard).exp().mean(),
-    }
-
-
-def box_step(batches: Batches, step: int, network: SiameseNetwork) -> dict[str, torch.Tensor]:
-    """Loss of Box-Siam on the batch of a step."""
-    spec, compute = batches.spec, batches.compute
-    (first, second), maps, gain = batches.draw(step)
-    maps[0][:, 1:] = 0  # the template is centred on its target, as it is in tracking
-    with compute.autocast():
-        template = network(batches.crops(first, maps[0], gain[0], EXEMPLAR))
-        features = network(batches.crops(second, maps[1], gain[1], spec.crop))
-    response = network.adjust(correlate(template, features, spec.correlation))
-    offsets = (maps[1][:, 1:] * maps[1][:, :1]).to(compute.device)
-    labels = losses.response_labels(offsets, response.shape[-1], STRIDE, spec.radius)
-    return {
-        "loss": losses.balanced_bce(response, labels),
-        "positive": (response * labels).sum() / labels.sum().clamp(min=1),
-        "hard_negative": response.masked_fill(labels > 0, -torch.inf).amax(),
-    }
-
-
-STEPS = {"socl-siam": socl_step, "box-siam": box_step}
-
-
-def new_network(spec: RunSpec) -> SiameseNetwork:
-    """The untrained network of a spec; its weights depend on the seed alone."""
+def new_network(spec: RunSpec) -> nn.Module:
+    """The untrained network of a spec; its weights depend on the seed, and on the file of `init`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.seed)
-        return SiameseNetwork(spec.width, spec.head, spec.correlation)
+        network = methods.find(spec.method).network(spec)
+    if spec.init:
+        load_init(network.backbone, Path(spec.init))
+    return network
 
 
 @dataclass
@@ -166,20 +128,40 @@ class Training:
 
     def __post_init__(self):
         self.network = self.compute.module(new_network(self.spec)).train()
+        self.entries: list[dict] = []  # the log
+        self.pending: list[dict[str, torch.Tensor]] = []  # values of the steps since its last entry
         make = {"sgd": partial(torch.optim.SGD, momentum=0.9), "adamw": torch.optim.AdamW}[self.spec.optimiser]
-        self.optimiser = make(self.network.parameters(), lr=self.spec.lr, weight_decay=self.spec.weight_decay)
+        backbone = list(self.network.backbone.parameters())
+        rest = [parameter for parameter in self.network.parameters() if all(parameter is not own for own in backbone)]
+        groups = [{"params": backbone, "factor": self.spec.backbone_lr}, {"params": rest, "factor": 1.0}]
+        self.optimiser = make(groups, lr=self.spec.lr, weight_decay=self.spec.weight_decay)
+
+    def check_finite(self) -> None:
+        """Raises `SoclError` naming the first step since the last log entry whose loss is not finite, or the last
+        step when it left weights that are not."""
+        finite = [bool(pending["loss"].isfinite()) for pending in self.pending]
+        if not all(finite):
+            what, step = "loss is not finite at", self.step - len(finite) + finite.index(False)
+        elif not all(tensor.isfinite().all() for tensor in self.network.state_dict().values()):
+            what, step = "weights are not finite after", self.step - 1
+        else:
+            return
+        videos = sorted(set(self.batches.video[self.batches.draw(step)[0].numpy().ravel()].tolist()))
+        raise SoclError(f"the {what} step {step}, on the videos number {videos}; try a lower lr")
 
     def state(self) -> dict:
         return {
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
+            "entries": self.entries,
+            "pending": self.pending,
         }
 
     def restore(self, state: dict) -> None:
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.step = state["step"]
+        self.step, self.entries, self.pending = state["step"], state["entries"], state["pending"]
 
     def learning_rate(self) -> float:
         """Linear warm-up over the first twentieth, then half a cosine down to zero."""
@@ -192,28 +174,26 @@ class Training:
         log_every: int,
         each_step: Callable[["Training"], None] = lambda _: None,
     ) -> None:
-        """Trains to the last step. `log` receives the means since the last call every `log_every` steps.
+        """Trains to the last step. `log` receives each new entry: the means of `log_every` steps.
 
         Values stay on the device between two log entries, so that no step waits for it.
-        Raises `SoclError` naming the step when the loss is not finite.
+        Raises `SoclError` naming step and videos when the loss is not finite.
         """
-        pending: list[dict[str, torch.Tensor]] = []
+        step = over_processes(methods.find(self.spec.method).step, self.network)
         while self.step < self.spec.steps:
             for group in self.optimiser.param_groups:
-                group["lr"] = self.learning_rate()
-            values = STEPS[self.spec.method](self.batches, self.step, self.network)
+                group["lr"] = self.learning_rate() * group["factor"]
+            values = step(self.batches, self.step)
             self.optimiser.zero_grad(set_to_none=True)
             values["loss"].backward()
             self.optimiser.step()
-            pending.append({name: value.detach() for name, value in values.items()})
+            self.pending.append({name: value.detach() for name, value in values.items()})
             self.step += 1
             if self.step % log_every == 0 or self.step == self.spec.steps:
-                means = {name: torch.stack([p[name] for p in pending]).mean().item() for name in pending[0]}
-                if not math.isfinite(means["loss"]):
-                    raise SoclError(
-                        f"the loss is not finite between steps {self.step - len(pending)} and {self.step}; "
-                        "try a lower lr"
-                    )
-                log({"step": self.step, "lr": self.optimiser.param_groups[0]["lr"], **means})
-                pending = []
+                self.check_finite()
+                names = self.pending[0]
+                means = {name: torch.stack([p[name] for p in self.pending]).mean().item() for name in names}
+                self.entries.append({"step": self.step, "lr": self.optimiser.param_groups[-1]["lr"], **means})
+                self.pending = []
+                log(self.entries[-1])
             each_step(self)

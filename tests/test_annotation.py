@@ -9,11 +9,14 @@ from socl_core.annotation import (
     GOT10K_FRAMES,
     SECONDS_A_POINT,
     budget_videos,
+    careless,
     frames_for,
     jitter_points,
     labelled_frames,
     seconds_each,
+    whole_videos,
 )
+from socl_core.data.sequence import Sequence
 from socl_core.errors import UsageError
 
 BAD_SHARES = [0, -0.5, 1.0001, float("nan"), float("inf")]
@@ -98,3 +101,37 @@ def test_jitter_is_a_share_of_the_box_side():
     np.testing.assert_allclose(moved.mean(0), 0, atol=0.15)
     points = np.arange(8.0).reshape(4, 2)
     np.testing.assert_array_equal(jitter_points(points, boxes[:4], 0.0, np.random.default_rng(0)), points)
+
+
+@given(st.lists(st.integers(1, 50), min_size=2, max_size=30), st.floats(0.05, 1))
+def test_whole_videos_cost_at_most_the_budget_and_one_more_would_cost_more(lengths, share):
+    count = whole_videos(lengths, share)
+    budget = share * sum(lengths)
+    assert 2 <= count <= len(lengths)
+    if count > 2:
+        assert sum(lengths[:count]) <= budget + 1e-6
+    if count < len(lengths):
+        assert sum(lengths[: count + 1]) > budget
+
+
+def test_at_equal_cost_two_of_nine_equal_videos_are_boxed():
+    assert whole_videos([27] * 9, 1 / BOX_OVER_POINT) == 2
+    assert whole_videos([27] * 64, 1 / BOX_OVER_POINT) == 14  # 14.2
+    assert whole_videos([10, 20], 1.0) == 2
+    with pytest.raises(UsageError):
+        whole_videos([3, 3], 0)
+
+
+def test_a_careless_annotator_stays_in_the_frame_and_clicks_the_same_each_time():
+    boxes = np.tile([[1.0, 1, 30, 20]], (5, 1))
+    frames = [np.zeros((40, 50, 3), np.uint8)] * 5
+    points = np.tile([[2.0, 1.0]], (5, 1))
+    points[3] = np.nan
+    sequence = Sequence("a", frames, points, boxes, np.array([True, True, True, False, True]))
+    clicked = careless(sequence, 0.5, seed=3)
+    rows = np.flatnonzero(sequence.valid)
+    assert (clicked.points[rows] >= 0).all() and (clicked.points[rows] <= [49, 39]).all()
+    assert np.isnan(clicked.points[3]).all() and not np.array_equal(clicked.points[rows], points[rows])
+    np.testing.assert_array_equal(clicked.points, careless(sequence, 0.5, seed=3).points)
+    assert not np.array_equal(clicked.points[rows], careless(sequence, 0.5, seed=4).points[rows])
+    assert careless(sequence, 0.0, seed=3) is sequence and np.array_equal(sequence.points[0], [2, 1])

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+from data.layouts import otb_sequence, trackingnet_sequence
 
 from socl_core.cli import main
 
@@ -148,9 +149,38 @@ def test_evaluate_prints_one_object(trained):
     assert [len((sent / f"dev_000_{part}.txt").read_text().split()) for part in ("001", "time")] == [frames] * 2
     assert set(result) == {"auc", "precision", "sequences"}
     assert result["auc"] == pytest.approx(result["sequences"]["dev_000"]["auc"])
+    assert len(set((sent / "dev_000_time.txt").read_text().split())) > 1  # each frame has its own
+    again = socl("evaluate", "--weights", "my_run/weights.safetensors", "--data", "composite", "--split", "dev",
+                 "--sequences", "dev_000", "--export", "got10k:sent", cwd=trained)  # fmt: skip
+    assert again.returncode == 2 and "is there already" in again.stderr and "track" not in again.stderr
     wrong = socl("evaluate", "--weights", "my_run/weights.safetensors", "--data", "compost", cwd=trained)
     assert wrong.returncode == 2
     assert "did you mean 'composite'" in wrong.stderr
+
+
+def test_a_split_that_a_server_scores_is_exported_not_scored(trained):
+    command = ("evaluate", "--weights", "my_run/weights.safetensors", "--data", "trackingnet:tn")
+    trackingnet_sequence(trained / "tn", "TEST", "x", frames=3)
+    default = socl(*command, cwd=trained)
+    assert default.returncode == 2 and "no split that can be scored here" in default.stderr
+    bare = socl(*command, "--split", "test", cwd=trained)
+    assert bare.returncode == 2 and "x is annotated in its first frame alone; --export" in bare.stderr
+    done = socl(*command, "--split", "test", "--export", "trackingnet:sent_tn", cwd=trained)
+    assert done.returncode == 0, done.stderr
+    assert "not scored" in done.stdout and "AUC" not in done.stdout
+    assert len((trained / "sent_tn/x.txt").read_text().splitlines()) == 3
+
+
+def test_damage_is_found_before_tracking(trained):
+    for name in ("Boy", "Deer"):
+        image = otb_sequence(trained / "otb", name) / "img" / "0003.jpg"
+        image.write_bytes(image.read_bytes()[:-40])
+    otb_sequence(trained / "otb", "Dog")
+    command = ("evaluate", "--weights", "my_run/weights.safetensors", "--data", "otb:otb")
+    done = socl(*command, cwd=trained)
+    assert done.returncode == 2 and "track" not in done.stderr
+    assert "2 of 3 sequences cannot be used" in done.stderr and "Deer is damaged: 1 of 4 images" in done.stderr
+    assert socl(*command, "--sequences", "Dog", cwd=trained).returncode == 0
 
 
 def test_top_draws_a_map(tmp_path):

@@ -6,7 +6,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socl_core.losses import balanced_bce, response_labels, socl_loss
+from socl_core import metrics
+from socl_core.losses import (
+    balanced_bce,
+    cells_inside,
+    generalised_iou,
+    response_labels,
+    socl_loss,
+    transt_losses,
+)
 
 
 def cosine(a, b):
@@ -144,3 +152,88 @@ def test_socl_loss_lies_in_its_bounds(b, m, tau, seed):
     a, p, n = (torch.randn(k, 5, generator=torch.Generator().manual_seed(seed + i)) for i, k in enumerate((b, b, m)))
     loss = float(socl_loss(a, p, n, tau))
     assert -1e-6 <= loss <= 2 / tau + math.log(b + m) + 1e-4
+
+
+def box(x0, y0, x1, y1):
+    return torch.tensor([(x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0], dtype=torch.float64)
+
+
+@pytest.mark.parametrize("a, b, expected", [
+    (box(0, 0, 2, 2), box(0, 0, 2, 2), 1.0),
+    (box(0, 0, 2, 2), box(1, 0, 3, 2), 2 / 6),  # the hull is the union
+    (box(0, 0, 2, 2), box(1, 1, 3, 3), 1 / 7 - 2 / 9),
+    (box(0, 0, 1, 1), box(2, 0, 3, 1), 0 - 1 / 3),
+    (box(0, 0, 4, 4), box(1, 1, 2, 2), 1 / 16),
+])  # fmt: skip
+def test_generalised_iou_by_hand(a, b, expected):
+    assert float(generalised_iou(a, b)) == pytest.approx(expected)
+
+
+numbers = st.floats(-3, 3)
+lengths = st.floats(0.01, 4)
+boxes_ = st.tuples(numbers, numbers, lengths, lengths).map(lambda b: torch.tensor(b, dtype=torch.float64))
+
+
+@given(boxes_, boxes_, numbers, st.floats(0.1, 10))
+def test_generalised_iou_is_symmetric_bounded_and_blind_to_shift_and_scale(a, b, shift, scale):
+    found = float(generalised_iou(a, b))
+    assert -1 < found <= 1 + 1e-9
+    assert float(generalised_iou(b, a)) == pytest.approx(found, abs=1e-9)
+    other = [torch.cat([(x[:2] + shift) * scale, x[2:] * scale]) for x in (a, b)]
+    assert float(generalised_iou(*other)) == pytest.approx(found, abs=1e-6)
+    assert float(generalised_iou(a, a)) == pytest.approx(1)
+    plain = (np.array([*(v[:2] - v[2:] / 2), *v[2:]]) for v in (a, b))
+    assert found <= metrics.iou(*plain) + 1e-9
+
+
+def test_boxes_without_area_give_no_nan():
+    point = torch.zeros(4, requires_grad=True)
+    found = generalised_iou(point, point)
+    found.backward()
+    assert float(found.detach()) == 0 and torch.isfinite(point.grad).all()
+
+
+@pytest.mark.parametrize("x, y, w, h", [(0.5, 0.5, 0.25, 0.25), (0.3, 0.8, 0.5, 0.2), (0.1, 0.1, 0.4, 0.9)])
+def test_positive_cells_are_the_loop_over_cells(x, y, w, h):
+    found = cells_inside(torch.tensor([[x, y, w, h]]), 8)[0]
+    for i, inside in enumerate(found):
+        cx, cy = (i % 8 + 0.5) / 8, (i // 8 + 0.5) / 8
+        assert bool(inside) == (abs(cx - x) <= w / 2 and abs(cy - y) <= h / 2)
+
+
+def test_a_tiny_box_has_a_cell_and_one_outside_has_none():
+    assert cells_inside(torch.tensor([[0.52, 0.52, 1e-3, 1e-3]]), 8).sum() == 1
+    assert not cells_inside(torch.tensor([[1.4, 0.5, 0.2, 0.2]]), 8).any()
+
+
+def slow_transt(logits, boxes, truth):
+    """The weighted sum of the three losses, a cell at a time."""
+    cells = math.isqrt(len(logits[0]))
+    shares, weights, l1, giou, count = 0.0, 0.0, 0.0, 0.0, 0
+    for score, found, true in zip(logits, boxes, truth, strict=True):
+        for i, (pair, one) in enumerate(zip(score, found, strict=True)):
+            centre = np.array([(i % cells + 0.5) / cells, (i // cells + 0.5) / cells])
+            positive = (np.abs(centre - true[:2]) <= true[2:] / 2).all()
+            weight = 1.0 if positive else 0.0625
+            shares -= weight * math.log(math.exp(pair[0 if positive else 1]) / np.exp(pair).sum())
+            weights += weight
+            if positive:
+                l1 += np.abs(one - true).sum()
+                giou += 1 - float(generalised_iou(torch.from_numpy(one), torch.from_numpy(true)))
+                count += 1
+    return 8.334 * shares / weights + 5 * l1 / count + 2 * giou / count
+
+
+def test_transt_losses_are_the_loop_over_cells():
+    rng = np.random.default_rng(0)
+    logits, boxes = rng.normal(size=(3, 16, 2)), rng.uniform(0.1, 0.9, (3, 16, 4))
+    truth = np.array([[0.5, 0.5, 0.5, 0.5], [0.2, 0.7, 0.4, 0.5], [0.9, 0.9, 0.6, 0.6]])
+    found = transt_losses(*map(torch.from_numpy, (logits, boxes, truth)))
+    assert float(found["loss"]) == pytest.approx(slow_transt(logits, boxes, truth), rel=1e-5)
+
+
+def test_a_batch_without_a_positive_cell_has_a_finite_loss():
+    logits = torch.zeros(1, 16, 2, requires_grad=True)
+    found = transt_losses(logits, torch.rand(1, 16, 4), torch.tensor([[2.0, 2.0, 0.1, 0.1]]))
+    found["loss"].backward()
+    assert float(found["l1"]) == 0 and torch.isfinite(logits.grad).all()

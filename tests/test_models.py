@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from socl_core.models.alexnet import AlexNetV1, cell_centres, feature_size
+from socl_core.models.alexnet import GRID, AlexNetV1
 from socl_core.models.head import ProjectionHead
 from socl_core.models.siamese import Adjust, SiameseNetwork
 from socl_core.spec import make_spec
@@ -47,20 +47,20 @@ def test_width_scales_channels_and_keeps_them_even(width):
 
 
 def test_feature_size_of_the_two_crops():
-    assert feature_size(127) == 6 and feature_size(255) == 22
+    assert GRID.cells(127) == 6 and GRID.cells(255) == 22
 
 
 @pytest.mark.parametrize("pixels", [87, 94, 95, 100, 127, 134, 135, 191, 255])
 def test_feature_size_is_what_the_network_returns(pixels):
     with torch.inference_mode():
         out = AlexNetV1(0.01).eval()(torch.zeros(2, 3, pixels, pixels))
-    assert out.shape[-2:] == (feature_size(pixels),) * 2
-    assert len(cell_centres(pixels)) == feature_size(pixels)
+    assert out.shape[-2:] == (GRID.cells(pixels),) * 2
+    assert len(GRID.centres(pixels)) == GRID.cells(pixels)
 
 
 @pytest.mark.parametrize("pixels", [127, 159, 191, 255])
 def test_cell_centres_are_eight_apart_and_symmetric_in_the_crop(pixels):
-    centres = cell_centres(pixels)
+    centres = GRID.centres(pixels)
     assert (centres.diff() == 8).all()
     torch.testing.assert_close((centres - (pixels - 1) / 2).flip(0), (pixels - 1) / 2 - centres)
 
@@ -77,7 +77,7 @@ def test_a_cell_sees_87_pixels_around_its_centre():
         network(images)[0, :, row, column].abs().sum().backward()
         seen |= (images.grad[0] != 0).any(0)
     for cells, index in ((seen.any(1), row), (seen.any(0), column)):
-        where, centre = torch.nonzero(cells).ravel(), cell_centres(pixels)[index]
+        where, centre = torch.nonzero(cells).ravel(), GRID.centres(pixels)[index]
         assert where.min() >= centre - 43 and where.max() <= centre + 43  # 87 wide
         assert where.min() <= centre - 40 and where.max() >= centre + 40
         assert abs(float(where.double().mean() - centre)) <= 1
@@ -93,7 +93,7 @@ def test_an_impulse_moves_the_response_by_its_shift():
         with torch.inference_mode():
             return network(image)[0]
 
-    centres = cell_centres(143)
+    centres = GRID.centres(143)
     plain = network(torch.full((1, 3, 143, 143), 128.0)).detach()[0]
     at = {}
     for row, column in [(3, 3), (3, 5), (2, 3)]:
@@ -120,12 +120,12 @@ def test_the_projection_head_has_k_hidden_units_and_64_outputs():
 
 def test_the_network_is_head_after_backbone():
     torch.manual_seed(0)
-    network = SiameseNetwork(0.125, True, "cosine").eval()
+    network = SiameseNetwork("alexnet", 0.125, True, "cosine").eval()
     images = 255 * torch.rand(1, 3, 127, 127)
     with torch.inference_mode():
         torch.testing.assert_close(network(images), network.head(network.backbone(images)))
     assert network(images).shape == (1, 64, 6, 6)
-    assert SiameseNetwork(0.125, False, "cosine")(images).shape == (1, 32, 6, 6)
+    assert SiameseNetwork("alexnet", 0.125, False, "cosine")(images).shape == (1, 32, 6, 6)
 
 
 @pytest.mark.parametrize("correlation, scale", [("dot", 1e-3), ("cosine", 10.0)])
@@ -160,7 +160,7 @@ def test_a_new_network_leaves_the_random_state_alone():
 
 
 def test_all_layers_learn():
-    network = SiameseNetwork(0.125, True, "cosine")
+    network = SiameseNetwork("alexnet", 0.125, True, "cosine")
     out = network.adjust(network(255 * torch.rand(2, 3, 127, 127)))
     (out**2).sum().backward()
     for name, parameter in itertools.chain(network.named_parameters()):

@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny import disc_video
+from tiny import disc_video, random_store
 
 from socl_core import pipeline
+from socl_core.annotation import BOX_OVER_POINT
 from socl_core.data.sequence import box_centres
 from socl_core.device import Compute
+from socl_core.pseudo_boxes import PSEUDO_RULES
 from socl_core.spec import make_spec
 from socl_core.train import Batches, Training
 
@@ -60,7 +62,8 @@ def world(tmp_path, monkeypatch):
 
 
 def spec_of(method, **changes):
-    tiny = {"width": 0.125, "crop": 151, "steps": 2, "batch": 3, "videos": VIDEOS, "labelled": 1.0}
+    crop = 161 if method.endswith("cf") else 151
+    tiny = {"width": 0.125, "crop": crop, "steps": 2, "batch": 3, "videos": VIDEOS, "labelled": 1.0}
     return make_spec("laptop", method, **tiny | changes)
 
 
@@ -86,18 +89,31 @@ def test_the_witness_sees_what_the_box_condition_reads(world):
     assert Witness.uses
 
 
+@pytest.mark.parametrize("method", ["socl-siam", "socl-cf"])
 @pytest.mark.parametrize("rule", ["window", "free"])
-def test_the_point_condition_reads_no_box(world, rule):
+def test_the_point_condition_reads_no_box(world, rule, method):
     world("watched", [replace(v, boxes=v.boxes.view(Witness)) for v in videos_of()])
     Witness.uses.clear()
-    store = pipeline.training_crops(spec_of("socl-siam", scale_rule=rule, frames=2))
+    store = pipeline.training_crops(spec_of(method, scale_rule=rule, frames=2))
     assert Witness.uses == []
     assert len(store.images) == 2 * VIDEOS and store.scores is not None
 
 
+@pytest.mark.parametrize("rule", PSEUDO_RULES)
+def test_pseudo_boxes_read_no_box_and_no_size_changes_them(world, rule):
+    stores = []
+    for name, factor in (("watched", 1), ("three", 3)):
+        world(name, [replace(v, boxes=scaled(v, factor).boxes.view(Witness)) for v in videos_of()])
+        Witness.uses.clear()
+        stores.append(pipeline.training_crops(spec_of("socl-transt", pseudo_boxes=rule, search=64, crop=151)))
+        assert Witness.uses == []
+    assert stores[0].boxes is not None and contents(stores[0]) == contents(stores[1])
+
+
+@pytest.mark.parametrize("method", ["socl-siam", "socl-cf"])
 @pytest.mark.parametrize("rule", ["window", "free"])
-def test_box_sizes_change_nothing_in_the_point_condition(world, rule):
-    spec, found = spec_of("socl-siam", scale_rule=rule), []
+def test_box_sizes_change_nothing_in_the_point_condition(world, rule, method):
+    spec, found = spec_of(method, scale_rule=rule), []
     for name, factor in (("as they are", 1), ("three times", 3)):
         world(name.replace(" ", "-"), [scaled(v, factor) for v in videos_of()])
         store = pipeline.training_crops(spec)
@@ -123,3 +139,15 @@ def test_both_conditions_get_the_same_videos_and_boxes_fewer_frames(world):
     assert len(points.images) == 12 and len(boxes.images) == 6
     whole = pipeline.training_crops(spec_of("socl-siam", scale_rule="free", **few | {"share": 1.0}))
     assert set(points.video) < set(whole.video)  # a larger share holds the smaller one
+
+
+def test_transt_gets_whole_videos_at_the_cost_of_the_points():
+    """Of 9 videos, boxes on 2 cost what points on all 9 do: 2 x 4.5 = 9."""
+    store = random_store(videos=9, frames=4)
+    spec = make_spec("laptop", "transt", seed=1)
+    rows = pipeline.affordable_rows(store, spec, np.random.default_rng(0))
+    assert len(rows) * BOX_OVER_POINT == len(store.images)
+    chosen = set(store.video[rows])
+    assert len(chosen) == 2 and all((store.video == v).sum() == (store.video[rows] == v).sum() for v in chosen)
+    points = pipeline.affordable_rows(store, make_spec("laptop", "socl-transt", seed=1), np.random.default_rng(0))
+    assert len(points) == len(store.images)

@@ -9,10 +9,13 @@ import textwrap
 import cv2
 import numpy as np
 import pytest
+import torch
 
-from socl_core import pipeline, runs
+from socl_core import identity, locks, methods, pipeline
+from socl_core.device import Compute
 from socl_core.errors import DataError, SoclError
-from socl_core.runs import Run, all_runs, code_hash, imported_modules, run_id
+from socl_core.identity import code_hash, imported_modules, run_id
+from socl_core.runs import Run, all_runs
 from socl_core.spec import make_spec
 
 SOURCE = '''"""A module."""
@@ -31,7 +34,7 @@ def code_of(tmp_path, monkeypatch):
     """Hash of a package `tiny_pkg` with module `main`, which imports `helper`, of given sources."""
     package = tmp_path / "tiny_pkg"
     package.mkdir()
-    monkeypatch.setattr(runs, "PACKAGE", package)
+    monkeypatch.setattr(identity, "PACKAGE", package)
 
     def of(main, helper="x = 1\n", other=""):
         (package / "__init__.py").write_text("")
@@ -39,12 +42,12 @@ def code_of(tmp_path, monkeypatch):
         (package / "helper.py").write_text(helper)
         (package / "other.py").write_text(other)
         imported_modules.cache_clear()
-        code_hash.cache_clear()
+        identity._module_hash.cache_clear()
         return code_hash("tiny_pkg.main")
 
     yield of
     imported_modules.cache_clear()
-    code_hash.cache_clear()
+    identity._module_hash.cache_clear()
 
 
 def test_comments_docstrings_and_layout_do_not_change_the_code_hash(code_of):
@@ -70,13 +73,24 @@ def test_a_docstring_more_or_less_does_not_change_the_code_hash(code_of):
 
 
 def test_what_a_run_executes_is_hashed():
-    modules = imported_modules(runs.EXECUTED)
+    modules = imported_modules(identity.EXECUTED) | imported_modules(methods.MODULES["socl-siam"])
     for name in ("prior", "soft_samples", "losses", "objectness", "annotation", "train", "evaluate", "metrics"):
         assert f"socl_core.{name}" in modules
-    for name in ("models.alexnet", "trackers.siam", "trackers.mil", "data.crops", "data.composite", "data.otb"):
+    for name in ("models.alexnet", "trackers.siam", "methods.siam", "data.crops", "data.composite", "data.otb"):
         assert f"socl_core.{name}" in modules
     assert not {"socl_core.cli", "socl_core.book", "socl_core.report"} & modules
-    assert all(ast.parse(runs.module_path(name).read_text()) for name in modules)
+    assert all(ast.parse(identity.module_path(name).read_text()) for name in modules)
+
+
+def test_a_run_is_hashed_with_its_own_method_alone(monkeypatch):
+    siam, mil = (make_spec("laptop", name) for name in ("socl-siam", "mil"))
+    assert "socl_core.trackers.mil" not in imported_modules(identity.EXECUTED)
+    before = identity.run_code(siam), identity.run_code(mil)
+    original = identity.imported_modules
+    monkeypatch.setattr(identity, "imported_modules", lambda name: original(name) - {"socl_core.trackers.mil"})
+    identity._module_hash.cache_clear()
+    assert identity.run_code(siam) == before[0] and identity.run_code(mil) != before[1]
+    identity._module_hash.cache_clear()
 
 
 def test_the_id_follows_every_field_of_the_spec_and_the_code(monkeypatch):
@@ -86,7 +100,7 @@ def test_the_id_follows_every_field_of_the_spec_and_the_code(monkeypatch):
     changes = {"seed": 1, "eta": 0.2, "steps": 7, "head": True, "tau": 0.2, "share": 0.5, "test_frames": 3}
     ids = {run_id(make_spec("laptop", "socl-siam", **{name: value})) for name, value in changes.items()}
     assert len(ids | {first, run_id(make_spec("laptop", "box-siam"))}) == len(changes) + 2
-    monkeypatch.setattr(runs, "code_hash", lambda: "another")
+    monkeypatch.setattr(identity, "module_hashes", lambda *modules: {"m": "another"})
     assert run_id(spec) != first
 
 
@@ -117,14 +131,15 @@ def other_process(tmp_path):
         process.wait()
 
 
-def test_the_states_of_a_run(tmp_path, other_process):
+def test_the_states_of_a_run(tmp_path, other_process, monkeypatch):
+    monkeypatch.setattr(locks, "PATIENCE", 0.1)
     run, spec = Run(tmp_path / "smoke" / "abc"), make_spec("smoke", "mil")
     assert run.state == "absent" and run.log() == []
     run.queue(spec)
     assert run.state == "queued" and [r.id for r in all_runs(tmp_path)] == ["abc"]
     worker = other_process(run)
     assert run.state == "running"
-    with pytest.raises(SoclError, match="run abc is being worked on by another process"), run.working():
+    with pytest.raises(SoclError, match=rf"another process \({worker.pid} on .*\) works on run abc"), run.working():
         raise AssertionError("two processes work on one run")
     assert run.state == "running"  # the refusal left the other's state alone
     worker.send_signal(signal.SIGKILL)
@@ -135,7 +150,7 @@ def test_the_states_of_a_run(tmp_path, other_process):
     assert run.state == "failed" and run.read("state.json")["cause"] == "ZeroDivisionError: by zero"
     with run.working():
         assert run.state == "running"
-    assert run.state == "ok"
+    assert run.state == "ok" and not run.finished  # until its result can be read
     run.queue(spec)  # a finished run is not queued again
     assert run.state == "ok"
 
@@ -257,3 +272,52 @@ def test_weights_that_are_damaged_are_named(tmp_path):
             path.write_bytes(content)
         with pytest.raises(DataError, match=str(path)):
             pipeline.weights_spec(path)
+
+
+def test_what_changed_is_named_input_by_input():
+    before = {"spec": {"lr": 0.1, "old": 1}, "code": {"a": "1", "b": "1"}, "data": {"composite/train": "x"}}
+    now = {"spec": {"lr": 0.2, "new": 1}, "code": {"a": "1", "b": "2"}, "data": {"composite/train": "x"}}
+    assert identity.changes(before, before) == []
+    assert identity.changes(before, now) == [
+        "parameter lr changed: 0.1 -> 0.2",
+        "parameter new is new",
+        "parameter old is not used any more",
+        "module b changed",
+    ]
+
+
+def test_a_run_is_stale_once_a_module_it_executes_changes(tmp_path, monkeypatch):
+    spec, run = make_spec("smoke", "mil"), Run(tmp_path / "abc")
+    run.queue(spec)
+    assert run.staleness() == []
+    original = identity._module_hash
+    edited = {"socl_core.evaluate", "socl_core.report"}  # the second is executed by no run
+    monkeypatch.setattr(identity, "_module_hash", lambda name: "new" if name in edited else original(name))
+    assert run.staleness() == ["module socl_core.evaluate changed"]
+    run.write("identity.json", {"spec": {"method": "none"}})
+    assert "not valid any more" in run.staleness()[0]
+    (run.folder / "identity.json").write_text("{")
+    assert run.staleness() == ["it does not say what it was made from"]
+
+
+@pytest.mark.parametrize("keep", [0, 100])
+def test_a_damaged_checkpoint_starts_the_training_again(tmp_path, capsys, keep):
+    path = tmp_path / "checkpoint.pt"
+    torch.save({"step": 3, "network": torch.zeros(100)}, path)
+    compute = Compute.choose("cpu")
+    assert pipeline.read_checkpoint(path, compute)["step"] == 3
+    path.write_bytes(path.read_bytes()[:keep])
+    assert pipeline.read_checkpoint(path, compute) is None
+    assert "is damaged" in capsys.readouterr().err and not path.exists()
+
+
+def test_a_hostile_checkpoint_executes_nothing(tmp_path):
+    path, mark = tmp_path / "checkpoint.pt", tmp_path / "mark"
+
+    class Hostile:
+        def __reduce__(self):
+            return os.system, (f"touch {mark}",)
+
+    torch.save({"step": Hostile()}, path)
+    assert pipeline.read_checkpoint(path, Compute.choose("cpu")) is None
+    assert not mark.exists()

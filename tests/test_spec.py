@@ -2,27 +2,30 @@ import math
 
 import pytest
 
+from socl_core import methods
 from socl_core.errors import UsageError
-from socl_core.spec import METHODS, RunSpec, make_spec, protocols, read_protocol
+from socl_core.methods import NAMES
+from socl_core.spec import RunSpec, make_spec, protocols, read_protocol
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", NAMES)
 @pytest.mark.parametrize("protocol", protocols())
 def test_every_shipped_protocol_parses_for_every_method(protocol, method):
     spec = make_spec(protocol, method)
     assert (spec.protocol, spec.method) == (protocol, method)
-    assert spec.steps == 0 or method in ("socl-siam", "box-siam")
+    assert bool(spec.steps) == (methods.find(method).labels is not None)
     for key in ("common", "methods"):
         assert key in read_protocol(protocol)
-    assert set(read_protocol(protocol)["methods"]) <= set(METHODS)
+    assert set(read_protocol(protocol)["methods"]) <= set(NAMES)
     assert RunSpec.model_validate_json(spec.model_dump_json()) == spec
 
 
 @pytest.mark.parametrize("protocol", protocols())
-def test_both_conditions_train_on_the_same_network_and_data(protocol):
+@pytest.mark.parametrize("tracker", ["siam", "cf"])
+def test_both_conditions_train_on_the_same_network_and_data(protocol, tracker):
     """The two methods differ in labels, loss and what the protocol says of them; not in data, network or budget."""
-    points, boxes = make_spec(protocol, "socl-siam"), make_spec(protocol, "box-siam")
-    for name in ("data", "width", "batch", "optimiser", "test", "share", "videos", "frames", "seed"):
+    points, boxes = make_spec(protocol, f"socl-{tracker}"), make_spec(protocol, f"box-{tracker}")
+    for name in ("data", "backbone", "width", "batch", "optimiser", "test", "share", "videos", "frames", "seed"):
         assert getattr(points, name) == getattr(boxes, name), name
     assert boxes.labelled == pytest.approx(1 / 4.5) or protocol == "smoke"  # 22.2 % of the frames
 
@@ -67,7 +70,8 @@ BAD = {
     "scales": [0], "window_influence": [-0.1, 1.1], "share": [0, 1.5], "labelled": [0, 1.5],
     "videos": [0], "frames": [0],
     "test_videos": [0], "test_frames": [-3], "seed": [-1], "data": [(), 3], "scale_rule": ["windows"],
-    "correlation": ["cos"], "radius": [0], "head": ["perhaps"],
+    "correlation": ["cos"], "radius": [0], "head": ["perhaps"], "solver": ["fourier"],
+    "update": [-0.1, 1], "backbone": ["vgg"],
 }  # fmt: skip
 
 
@@ -83,6 +87,12 @@ def test_out_of_range_is_refused_by_name(name, value):
 ])  # fmt: skip
 def test_the_ends_of_the_ranges_are_fine(name, value):
     assert getattr(make_spec("laptop", "socl-siam", **{name: value}), name) == value
+
+
+def test_the_channels_of_transt_are_shared_out_among_its_heads():
+    assert make_spec("laptop", "transt", dim=24, heads=3).heads == 3
+    with pytest.raises(UsageError, match="dim must be a multiple of heads; found 64 and 5"):
+        make_spec("laptop", "transt", heads=5)
 
 
 def test_protocol_and_method_are_no_changes():

@@ -17,6 +17,13 @@ def test_interval_of_one_seed_covers_the_mean_as_the_normal_one_does():
     assert e.high == pytest.approx(e.mean + half, abs=0.04)
 
 
+def test_weights_pool_frames_as_repeated_sequences_do():
+    values, weights = np.array([[1.0, 5, 3], [2, 8, 4]]), np.array([3, 1, 2])
+    assert estimate(values, weights).mean == pytest.approx(np.repeat(values, weights, 1).mean())
+    plain, even = estimate(values), estimate(values, np.full(3, 7.0))
+    assert even == pytest.approx(plain)
+
+
 def test_seeds_are_the_outer_level():
     """Scores that differ between seeds only: resampling sequences alone would give no width."""
     values = np.repeat([[0.0], [10.0]], 50, 1)

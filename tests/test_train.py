@@ -11,9 +11,11 @@ from socl_core import train
 from socl_core.data.crops import LATTICE, SEARCH, CropStore, lattice
 from socl_core.device import Compute
 from socl_core.errors import DataError, SoclError
-from socl_core.models.alexnet import cell_centres
+from socl_core.methods import siam
+from socl_core.methods.siam import box_step, socl_step
+from socl_core.models.alexnet import GRID
 from socl_core.spec import make_spec
-from socl_core.train import Batches, Training, box_step, feature_region, new_network, sample, socl_step
+from socl_core.train import Batches, Training, feature_region, new_network, sample
 
 CPU = Compute(torch.device("cpu"), False)
 
@@ -119,13 +121,13 @@ def test_top_maps_lie_on_the_target_after_augmentation(size):
         rows, maps, gain = batches.draw(step)
         rows, maps = rows.flatten(), maps.flatten(0, 1)
         crops, top = batches.crops(rows, maps, gain.ravel(), size), batches.top_maps(rows, maps, size)
-        assert crops.shape == (8, 3, size, size) and top.shape == (8, *[len(cell_centres(size))] * 2)
+        assert crops.shape == (8, 3, size, size) and top.shape == (8, *[len(GRID.centres(size))] * 2)
         torch.testing.assert_close(top.sum((1, 2)), torch.ones(8))
         for image, one, (zoom, dx, dy) in zip(crops, top, maps, strict=True):
             y, x = (w.float().mean() for w in torch.where(image[0] > image[0].amax() / 2))
             centre = (size - 1) / 2 + zoom * torch.stack([dx, dy])  # where the augmentation puts the target
             torch.testing.assert_close(torch.stack([x, y]), centre, atol=0.6, rtol=0)
-            cells = cell_centres(size)
+            cells = GRID.centres(size)
             mass = torch.stack([(one.sum(0) * cells).sum(), (one.sum(1) * cells).sum()])
             assert (mass - centre).abs().max() < 4  # half a cell
 
@@ -143,9 +145,9 @@ def test_the_clip_level_is_taken_over_the_cells_of_a_whole_search_crop():
     """Lattice points under the 22 feature cells; within half a cell of them, on either side."""
     grid = len(lattice())
     index = torch.arange(grid, dtype=torch.float32).expand(1, grid, grid)
-    covered = (feature_region(index)[0, 0] - (grid - 1) / 2) * LATTICE + (SEARCH - 1) / 2
-    assert covered[0] <= cell_centres(SEARCH)[0] and covered[-1] >= cell_centres(SEARCH)[-1]
-    assert covered[0] >= cell_centres(SEARCH)[0] - 4 and covered[-1] <= cell_centres(SEARCH)[-1] + 4
+    covered = (feature_region(index, GRID)[0, 0] - (grid - 1) / 2) * LATTICE + (SEARCH - 1) / 2
+    assert covered[0] <= GRID.centres(SEARCH)[0] and covered[-1] >= GRID.centres(SEARCH)[-1]
+    assert covered[0] >= GRID.centres(SEARCH)[0] - 4 and covered[-1] <= GRID.centres(SEARCH)[-1] + 4
 
 
 def overfit(step, spec, store, steps=15):
@@ -185,8 +187,8 @@ def test_labels_are_where_the_shifted_template_matches_the_shifted_search(monkey
     seen, store = [], random_store()
     spec = spec_of("box-siam", crop=255, zoom=0.0)
     batches = Batches(store, spec, CPU)
-    labels = train.losses.response_labels
-    monkeypatch.setattr(train.losses, "response_labels", lambda *a: seen.append(a[0]) or labels(*a))
+    labels = siam.losses.response_labels
+    monkeypatch.setattr(siam.losses, "response_labels", lambda *a: seen.append(a[0]) or labels(*a))
     drawn = []
     crops = batches.crops
     batches.crops = lambda rows, maps, *rest: drawn.append(maps) or crops(rows, maps, *rest)
@@ -246,8 +248,8 @@ def test_a_loss_that_is_not_finite_names_the_step(store, monkeypatch):
         loss = socl_step(batches, step, network)["loss"]
         return {"loss": loss * (math.nan if step == 2 else 1.0)}
 
-    monkeypatch.setitem(train.STEPS, "socl-siam", bad)
-    with pytest.raises(SoclError, match="not finite between steps 2 and 4"):
+    monkeypatch.setitem(siam.METHODS, "socl-siam", replace(siam.METHODS["socl-siam"], step=bad))
+    with pytest.raises(SoclError, match=r"not finite at step 2, on the videos number \[\d"):
         run(Training(spec_of(), Batches(store, spec_of(), CPU), CPU))
 
 
@@ -266,9 +268,9 @@ def test_one_step_on_cuda(store, method):
 def test_a_top_map_without_augmentation_is_the_clipped_map_at_the_cell_centres(store, size):
     """Linear interpolation between the lattice points around each cell centre, after the clip."""
     batches = Batches(store, spec_of(crop=size), CPU)
-    level = float(train.prior.clip_level(feature_region(torch.from_numpy(store.scores[:1])), 0.1))
+    level = float(train.prior.clip_level(feature_region(torch.from_numpy(store.scores[:1]), GRID), 0.1))
     clipped = np.minimum(store.scores[0].astype(float), level)
-    place = (cell_centres(size).double().numpy() - (size - 1) / 2) / LATTICE + (len(lattice()) - 1) / 2
+    place = (GRID.centres(size).double().numpy() - (size - 1) / 2) / LATTICE + (len(lattice()) - 1) / 2
     low = np.floor(place).astype(int)
     part = place - low
     rows = clipped[low] * (1 - part)[:, None] + clipped[np.minimum(low + 1, len(clipped) - 1)] * part[:, None]

@@ -1,23 +1,28 @@
-"""Data sets by name: `composite`, `otb`, `otb_dev`, `real_mini`, `otb:PATH`, `got10k:PATH`.
+"""Data sets by name: `composite`, `otb`, `otb_dev`, `real_mini`, `got10k`, `lasot`, `trackingnet`, `LAYOUT:PATH`.
 
 The bare names of files are folders below the data root: the argument `root`, else the environment
-variable SOCL_DATA, else `./data`. A PATH is taken as given.
+variable SOCL_DATA, else `./data`. A PATH is taken as given; LAYOUT is one of got10k, lasot, otb, trackingnet.
+
+A layout is a module. It says what its splits are for (`roles`), where their sequences lie (`find`), where
+those of the published data set would lie (`official`, `COUNTS`), and reads one (`read`).
 """
 
 import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import replace
+from fnmatch import fnmatch
 from pathlib import Path
+from types import ModuleType
 
-from socl_core.data.files import IMAGE_SUFFIXES, select
+from socl_core.data import composite, got10k, lasot, otb, trackingnet
+from socl_core.data.files import IMAGE_SUFFIXES
 from socl_core.data.sequence import Sequence
 from socl_core.errors import DataError, UsageError, unknown
 
-NAMED = {"got10k": "got10k", "otb": "otb", "otb_dev": "otb", "real_mini": "got10k"}  # bare name -> layout
-FORMS = ("composite", *NAMED, "otb:PATH", "got10k:PATH")
-COMPOSITE_ROLES = {"train": "train", "dev": "dev", "test": "test"}
-GOT10K_ROLES = {"train": "train", "val": "dev", "test": "test"}
+LAYOUTS = {"got10k": got10k, "lasot": lasot, "otb": otb, "trackingnet": trackingnet}
+NAMED = {name: name for name in LAYOUTS} | {"otb_dev": "otb", "real_mini": "got10k"}  # bare name -> layout
+FORMS = ("composite", *NAMED, *(f"{name}:PATH" for name in LAYOUTS))
 
 
 def load(
@@ -28,124 +33,115 @@ def load(
 
     sequences: names to keep. videos, frames: keep the first videos, and the first frames of each. cache: a
     folder where composite keeps the frames it has drawn; other data sets need none.
-    Splits: composite train, dev, test; GOT-10k train, val; an OTB folder has one, named as its `role`.
+    Splits: composite train, dev, test; GOT-10k train, val, test; LaSOT and TrackingNet train, test; an OTB
+    folder has one, named as its `role`. Of a split that a server scores, boxes are NaN after the first frame.
     Raises `UsageError` for an unknown spec, split or sequence, `DataError` for missing or damaged data.
     """
     for label, count in (("videos", videos), ("frames", frames)):
         if count is not None and count < 1:
             raise UsageError(f"{label} is {count}; expected at least 1")
-    kind, path = _resolve(spec, root)
-    own_role = role(spec, split)
-    if kind == "composite":
-        from socl_core.data import composite
-
-        plan = composite.SPLITS[split]  # composite.load refuses more than there is; here it means all
-        count = min(videos or plan.videos, plan.videos) if sequences is None else None
-        length = min(frames or plan.frames, plan.frames)
-        found = composite.load(split, videos=count, frames=length, cache=cache)
-        names = select([sequence.name for sequence in found], sequences)
-        found = [sequence for sequence in found if sequence.name in names]
-    elif kind == "otb":
-        from socl_core.data import otb
-
-        if split != own_role:
-            raise unknown(f"split of {spec}", split, [own_role])
-        found = otb.load(path, sequences)
-    else:
-        from socl_core.data import got10k
-
-        found = got10k.load(path, split, sequences)
-    return [_first(sequence, frames) for sequence in found[:videos]]
+    layout, path = resolve(spec, root)
+    if split not in (roles := layout.roles(path)):
+        raise unknown(f"split of {spec}", split, roles)
+    if path is None:
+        return composite.chosen(split, sequences, videos, frames, cache)
+    places = list(layout.find(path, split, sequences).items())[:videos]
+    return [_first(layout.read(name, place), frames) for name, place in places]
 
 
 def role(spec: str, split: str) -> str:
     """What a split may be used for: "train", "dev" (selection) or "test" (final numbers only).
 
-    Raises `UsageError` for an unknown spec, or an unknown split of composite or GOT-10k.
+    A data set of one split is what that is for. Raises `UsageError` for an unknown spec or split.
     """
-    kind, path = _resolve(spec, None)
-    if kind == "otb":
-        return "dev" if path.absolute().name == "otb_dev" else "test"
-    roles = COMPOSITE_ROLES if kind == "composite" else GOT10K_ROLES
+    layout, path = resolve(spec)
+    roles = layout.roles(path)
+    if len(roles) == 1:
+        (split,) = roles
     if split not in roles:
         raise unknown(f"split of {spec}", split, roles)
     return roles[split]
 
 
+def splits(spec: str) -> list[str]:
+    """Names of the splits of a data set. Raises `UsageError` for an unknown one."""
+    layout, path = resolve(spec)
+    return list(layout.roles(path))
+
+
 def evaluation_split(spec: str, split: str) -> str:
     """The split of a data set that plays the part of `split` (dev or test) in an evaluation.
 
-    composite has both; GOT-10k's annotated frames outside of training are those of val; OTB has one split.
+    composite has both; GOT-10k's annotated frames outside of training are those of val, LaSOT's of test; OTB
+    has one split. Raises `UsageError` where none is annotated, as in TrackingNet, and for another part.
     """
-    kind, _ = _resolve(spec, None)
-    return split if kind == "composite" else role(spec, split) if kind == "otb" else "val"
+    layout, path = resolve(spec)
+    if len(roles := layout.roles(path)) == 1:
+        return next(iter(roles))
+    if not layout.EVALUATION:
+        raise UsageError(f"{spec} has no split that can be scored here; its server scores what --export writes")
+    if split not in layout.EVALUATION:
+        raise unknown(f"split of {spec}", split, layout.EVALUATION)
+    return layout.EVALUATION[split]
 
 
 def available(spec: str, root: Path | str | None = None) -> str | None:
     """None when the data set is there, else one sentence with what is missing and what was expected."""
-    kind, path = _resolve(spec, root)
-    if kind == "composite":
-        return None
-    expected, patterns = "train/list.txt or val/list.txt", ("list.txt", "train/list.txt", "val/list.txt")
-    if kind == "otb":
-        expected, patterns = "<Name>/img and <Name>/groundtruth_rect.txt", ("*/groundtruth_rect*.txt",)
-    if any(next(path.glob(pattern), None) for pattern in patterns):
+    layout, path = resolve(spec, root)
+    if path is None or any(next(path.glob(pattern), None) for pattern in layout.PATTERNS):
         return None
     cause = f"{path} holds no data" if path.is_dir() else f"there is no folder {path}"
-    return f"Data set '{spec}' is missing: {cause}; expected {expected} (SOCL_DATA sets the data root)."
+    return f"Data set '{spec}' is missing: {cause}; expected {layout.EXPECTED} (SOCL_DATA sets the data root)."
 
 
 def manifest(spec: str, split: str, root: Path | str | None = None) -> str:
     """A short hash (16 hex digits) of what identifies the data of a split.
 
     Of files: relative paths and sizes of the images, contents of lists, annotations and labels; not where
-    the folder is, nor times. Raises as `load` does for an unknown spec or GOT-10k split or a missing folder.
+    the folder is, nor times. Raises as `load` does for an unknown spec or split or a missing folder.
     """
-    kind, path = _resolve(spec, root)
-    if kind == "composite":
-        from socl_core.data import composite
-
+    layout, path = resolve(spec, root)
+    if path is None:
         return composite.manifest()
     if missing := available(spec, root):
         raise DataError(missing)
-    if kind == "got10k":
-        from socl_core.data import got10k
-
-        path = got10k.split_folder(path, split)
-    digest = hashlib.sha256(kind.encode())
-    for name, content in sorted(_identity(path, "")):
+    parts = layout.contents(path, split)
+    digest = hashlib.sha256(layout.__name__.rpartition(".")[2].encode())
+    found = [row for part in parts for row in _identity(part, f"{part.name}/" if parts[1:] else "", layout.ANNOTATIONS)]
+    for name, content in sorted(found):
         digest.update(f"\n{name}\0".encode() + content)
     return digest.hexdigest()[:16]
 
 
-def _identity(folder: Path, prefix: str) -> Iterable[tuple[str, bytes]]:
-    """Relative path, and size or hash, of the files below a folder that a loader reads."""
-    with os.scandir(folder) as entries:  # one system call a file; pathlib needs several
-        for entry in entries:
-            name = prefix + entry.name
-            if entry.is_dir():
-                yield from _identity(entry.path, name + "/")
-            elif name.lower().endswith(IMAGE_SUFFIXES):
-                yield name, str(entry.stat().st_size).encode()
-            elif entry.name == "list.txt" or entry.name.startswith("groundtruth") or name.endswith(".label"):
-                yield name, hashlib.sha256(Path(entry.path).read_bytes()).digest()
-
-
-def _resolve(spec: str, root: Path | str | None) -> tuple[str, Path | None]:
-    """Layout ("composite", "otb", "got10k") and folder of a spec."""
+def resolve(spec: str, root: Path | str | None = None) -> tuple[ModuleType, Path | None]:
+    """Layout and folder of a data set; composite has no folder. Raises `UsageError` for an unknown one."""
     if spec == "composite":
-        return spec, None
+        return composite, None
     layout, _, path = spec.partition(":")
-    if path and layout in ("otb", "got10k"):
-        return layout, Path(path)
+    if path and layout in LAYOUTS:
+        return LAYOUTS[layout], Path(path)
     if spec in NAMED:
-        return NAMED[spec], Path(root or os.environ.get("SOCL_DATA") or "data") / spec
+        return LAYOUTS[NAMED[spec]], Path(root or os.environ.get("SOCL_DATA") or "data") / spec
     raise unknown("data set", spec, FORMS)
+
+
+def _identity(part: Path | str, name: str, annotations: tuple[str, ...]) -> Iterable[tuple[str, bytes]]:
+    """Relative path, and size or hash, of the files that a loader reads: of a file, or below a folder."""
+    with os.scandir(part) as entries:  # one system call a file; pathlib needs several
+        for entry in entries:
+            path = name + entry.name
+            if entry.is_dir():
+                yield from _identity(entry.path, path + "/", annotations)
+            elif path.lower().endswith(IMAGE_SUFFIXES):
+                yield path, str(entry.stat().st_size).encode()
+            elif any(fnmatch(entry.name, pattern) for pattern in annotations):
+                yield path, hashlib.sha256(Path(entry.path).read_bytes()).digest()
 
 
 def _first(sequence: Sequence, frames: int | None) -> Sequence:
     """The first frames of a sequence, all when None."""
     if frames is None or frames >= len(sequence):
-        return sequence  # not a whole slice, which may draw every frame
-    fields = {name: getattr(sequence, name) for name in ("frames", "points", "boxes", "valid", "masks")}
-    return replace(sequence, **{name: rows[:frames] for name, rows in fields.items() if rows is not None})
+        return sequence
+    fields = {name: getattr(sequence, name) for name in ("frames", "points", "boxes", "valid")}
+    labels = {name: rows[:frames] for name, rows in sequence.labels.items()}
+    return replace(sequence, labels=labels, **{name: rows[:frames] for name, rows in fields.items()})

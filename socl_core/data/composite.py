@@ -10,6 +10,7 @@ holds with the image decoder that constraints.txt pins.
 
 import hashlib
 import io
+from collections.abc import Iterable
 from collections.abc import Sequence as AbstractSequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -19,13 +20,14 @@ from pathlib import Path
 import numpy as np
 
 from socl_core.data import render
-from socl_core.data.files import write_atomic
+from socl_core.data.files import select, write_atomic
 from socl_core.data.render import FRAME_SIZE, Body, Cut, Motion
 from socl_core.data.scene import draw_cut, draw_distractor, draw_occluder, draw_target, smooth_curve, whole
 from socl_core.data.sequence import Sequence, box_centres, read_image
 from socl_core.errors import DataError, UsageError, unknown
 
 VERSION = 2
+EVALUATION = dict(dev="dev", test="test")
 PHOTOGRAPH_FOLDERS = (("skimage", "data"), ("sklearn", "datasets/images"))  # package, folder inside it
 CANVAS_ROOM = (320, 240)  # px that the background's view can pan
 CANVAS_SIZE = (720, 540)  # the room and the widest view, with some to spare
@@ -96,6 +98,22 @@ def load(
     return [_sequence(split, k, seed, times, cache) for k in range(videos)]
 
 
+def roles(_: None) -> dict[str, str]:
+    """What each split may be used for."""
+    return {name: name for name in SPLITS}
+
+
+def chosen(
+    split: str, wanted: Iterable[str] | None, videos: int | None, frames: int | None, cache: Path | None
+) -> list[Sequence]:
+    """As `load`, the videos `wanted` by name; where there are fewer videos or frames than asked for, all of them."""
+    plan = SPLITS[split]
+    length = min(frames or plan.frames, plan.frames)
+    found = load(split, min(videos or plan.videos, plan.videos) if wanted is None else None, length, cache=cache)
+    names = select([sequence.name for sequence in found], wanted)
+    return [sequence for sequence in found if sequence.name in names][:videos]
+
+
 @cache
 def manifest() -> str:
     """The generator's version and a hash of the photographs: whatever changes the videos changes it."""
@@ -142,6 +160,7 @@ def _sequence(split: str, k: int, seed: int, times: list[int], cache: Path | Non
         boxes=boxes,
         valid=np.array(valid),
         masks=_Rendered(scene.mask, times),
+        others=_Rendered(scene.others, times),
     )
 
 
@@ -224,6 +243,16 @@ class Scene:
     def mask(self, time: int) -> np.ndarray:
         """The visible part of the target at a time step, bool (H, W)."""
         return self._masks(time)[2]
+
+    def others(self, time: int) -> np.ndarray:
+        """Where distractors and occluders are at a time step, and not hidden by the target: bool (H, W)."""
+        covered = np.zeros(FRAME_SIZE[::-1], bool)
+        for body in (*self.behind, *self.front):
+            if (seen := render.outline(body, time)) is not None:
+                left, top, alpha, _, _ = seen
+                place, part = render.in_frame(left, top, alpha)
+                covered[place] |= alpha[part] >= 128
+        return covered & ~self.mask(time)
 
     def annotate(self, time: int) -> tuple[list[int], bool]:
         """The target's box x, y, w, h at a time step and whether enough of it is visible."""

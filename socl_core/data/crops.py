@@ -6,29 +6,28 @@ pixels shows `side` frame pixels around `centre`; crop pixel u shows frame pixel
 """
 
 import json
-import multiprocessing
 import os
 import shutil
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
-from tqdm import tqdm
 
-from socl_core.data.sequence import Sequence
-from socl_core.errors import DataError, SoclError, UsageError
-from socl_core.objectness import objectness
+from socl_core.data.sequence import Sequence, box_centres
+from socl_core.data.workers import in_workers
+from socl_core.errors import DataError, UsageError
 from socl_core.prior import window_sum
+from socl_core.prior_store import build_priors, read_prior
+from socl_core.pseudo_boxes import PSEUDO_RULES, pseudo_boxes
 
 EXEMPLAR = 127
 SEARCH = 255
 LATTICE = 4  # pixels between two points of a stored score map
-SCALE_RULES = ("window", "free", "box")
+SCALE_RULES = ("window", "free")
+RULES = ("box", *SCALE_RULES, *PSEUDO_RULES)
 
 
 def context_side(width, height):
@@ -77,12 +76,23 @@ def point_side(rule: str, images: list[np.ndarray], windows: list, rng: np.rando
 
 
 @dataclass(frozen=True)
+class Cut:
+    """How crops are cut: by which rule, to how many pixels a side, and how many exemplar sides they show."""
+
+    rule: str
+    pixels: int = SEARCH
+    exemplars: float = SEARCH / EXEMPLAR
+
+
+@dataclass(frozen=True)
 class CropStore:
     """Crops of a training set, ready for the device.
 
-    images: (N, 255, 255, 3) uint8 BGR. scores: (N, G, G) float32 score maps (point condition) or None.
-    video: (N,) index of the video of each crop, ascending; frame: (N,) its frame number.
-    side: (N,) frame pixels that 127 crop pixels show.
+    images: (N, P, P, 3) uint8 BGR, of 255 pixels unless the cut says otherwise. scores: (N, G, G) float32
+    score maps (scale rules of the point condition) or None. video: (N,) index of the video of each crop,
+    ascending; frame: (N,) its frame number. side: (N,) side of the exemplar region in frame pixels.
+    boxes: (N, 4) the target in the crop, true or pseudo: centre x, y from the crop's middle, width, height, in
+    crop pixels; or None.
     """
 
     images: np.ndarray
@@ -90,16 +100,23 @@ class CropStore:
     video: np.ndarray
     frame: np.ndarray
     side: np.ndarray
+    boxes: np.ndarray | None = None
 
     @classmethod
     def open(cls, folder: Path) -> "CropStore":
-        """The store in a folder, images mapped from disk. Raises `DataError` when a file is missing or damaged."""
+        """The store in a folder, images mapped from disk. Raises `DataError` when a file is missing or damaged.
+
+        Every array is read once for its checksum, CRC-32: against accidents, such as a power cut after which a file
+        has its length but not its content. A training reads them all anyway.
+        """
         try:
-            index = json.loads((folder / "index.json").read_text())
-            arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in index["arrays"]}
+            checksums = json.loads((folder / "index.json").read_text())["crc32"]
+            arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in checksums}
+            if changed := [name for name, array in arrays.items() if zlib.crc32(array) != checksums[name]]:
+                raise ValueError(f"the checksum of {changed[0]}.npy differs")
             columns = {name: np.array(arrays[name]) for name in ("video", "frame", "side")}
-            return cls(arrays["images"], arrays.get("scores"), **columns)
-        except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+            return cls(arrays["images"], arrays.get("scores"), **columns, boxes=arrays.get("boxes"))
+        except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(
                 f"crop store {folder} is damaged ({error}); delete the folder to have it built again"
             ) from error
@@ -119,28 +136,38 @@ class CropStore:
         )
 
 
-def build_store(sequences: list[Sequence], folder: Path, rule: str, workers: int = 2) -> CropStore:
+def build_store(
+    sequences: list[Sequence], folder: Path, cut: Cut, priors: Path | None = None, workers: int = 2
+) -> CropStore:
     """The store at `folder`, built first where it is not there yet (in a temporary folder, then renamed).
 
-    rule: "box" crops by the true boxes; "window" and "free" are the point condition and need no boxes: hand
-    over point views. A video without a valid frame is left out.
+    The rule "box" crops by the true boxes; all others are the point condition and need no boxes: hand over
+    point views. priors: the folder of their objectness (`prior_store.py`), completed first where it is not; else
+    `priors` beside the store.
+    A video without a valid frame is left out.
     Raises `UsageError` for an unknown rule, `DataError` when no video is left or the folder cannot be written,
     `SoclError` when a worker dies.
     """
-    if rule not in SCALE_RULES:
-        raise UsageError(f"unknown scale rule '{rule}': valid are {', '.join(SCALE_RULES)}")
+    if cut.rule not in RULES:
+        raise UsageError(f"unknown scale rule '{cut.rule}': valid are {', '.join(RULES)}")
     if (folder / "index.json").exists():
         return CropStore.open(folder)
-    jobs = [(sequence, rule, video) for video, sequence in enumerate(sequences) if sequence.valid.any()]
+    priors = priors or folder.parent / "priors"
+    jobs = [(sequence, cut, video, priors) for video, sequence in enumerate(sequences) if sequence.valid.any()]
     if not jobs:
         raise DataError(f"no video with a valid frame among {len(sequences)}: there is nothing to crop")
-    parts = _in_workers(jobs, workers)
+    if cut.rule != "box":
+        build_priors(sequences, priors, workers)
+    parts = in_workers(_video_crops, jobs, workers, "crops")
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".building-"))
     try:
+        checksums = {}
         for name in parts[0]:
-            np.save(building / f"{name}.npy", np.concatenate([part[name] for part in parts]))
-        (building / "index.json").write_text(json.dumps({"arrays": list(parts[0])}))
+            array = np.concatenate([part[name] for part in parts])
+            np.save(building / f"{name}.npy", array)
+            checksums[name] = zlib.crc32(array)
+        (building / "index.json").write_text(json.dumps({"crc32": checksums}))
         os.rename(building, folder)
     except OSError as error:
         if not (folder / "index.json").exists():  # else another process has built the same store meanwhile
@@ -152,50 +179,40 @@ def build_store(sequences: list[Sequence], folder: Path, rule: str, workers: int
     return CropStore.open(folder)
 
 
-def _in_workers(jobs: list, workers: int) -> list[dict[str, np.ndarray]]:
-    # A forked process waits for ever for OpenCV's threads of its parent, so the parent has none at the fork.
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        context = multiprocessing.get_context("fork")
-        with ProcessPoolExecutor(workers, mp_context=context, initializer=_worker_setup) as pool:
-            done = pool.map(_video_crops, jobs)
-            return list(tqdm(done, total=len(jobs), desc="crops", unit="video", mininterval=1))
-    except BrokenProcessPool as error:
-        raise SoclError("a worker that cuts crops died; is there enough memory? the command can be repeated") from error
-    finally:
-        cv2.setNumThreads(threads)
-
-
-def _worker_setup():
-    # Neither library's threads survive a fork; with one thread each, none is waited for.
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
-
-
 def _video_crops(job) -> dict[str, np.ndarray]:
-    sequence, rule, video = job
+    sequence, cut, video, priors = job
     frames = np.flatnonzero(sequence.valid)
     images = [sequence.frames[i] for i in frames]
-    points, windows = sequence.points[frames], []
-    if rule == "box":
-        if sequence.boxes is None:
-            raise DataError(f"sequence {sequence.name}: the box condition needs boxes, found points only")
-        sides = context_side(*sequence.boxes[frames, 2:].T)
+    centres, boxes = sequence.points[frames], None
+    windows = [] if cut.rule == "box" else read_prior(sequence, priors)
+    if cut.rule in SCALE_RULES:
+        sides = np.full(len(frames), point_side(cut.rule, images, windows, np.random.default_rng(video)))
     else:
-        windows = [objectness(image, point) for image, point in zip(images, points)]
-        sides = np.full(len(frames), point_side(rule, images, windows, np.random.default_rng(video)))
-    views = list(zip(images, points, sides * SEARCH / EXEMPLAR))
+        boxes = pseudo_boxes(cut.rule, windows, centres) if windows else true_boxes(sequence)[frames]
+        centres = np.clip(box_centres(boxes), 0, np.array(images[0].shape[1::-1]) - 1)
+        sides = context_side(*boxes[:, 2:].T)
+    shown = sides * cut.exemplars
+    views = list(zip(images, centres, shown))
     part = {
-        "images": np.stack([crop(image, point, side, SEARCH) for image, point, side in views]),
+        "images": np.stack([crop(image, centre, side, cut.pixels) for image, centre, side in views]),
         "video": np.full(len(frames), video),
         "frame": frames,
         "side": sides,
     }
-    if windows:
+    if boxes is None:
         maps = [score_map(w, point, side) for w, (_, point, side) in zip(windows, views)]
         part["scores"] = np.stack(maps).astype(np.float32)
+    else:
+        inside = np.concatenate([box_centres(boxes) - centres, boxes[:, 2:]], 1) * (cut.pixels / shown)[:, None]
+        part["boxes"] = inside.astype(np.float32)
     return part
+
+
+def true_boxes(sequence: Sequence) -> np.ndarray:
+    """The boxes of a sequence, or `DataError` where it has points only."""
+    if sequence.boxes is None:
+        raise DataError(f"sequence {sequence.name}: the box condition needs boxes, found points only")
+    return sequence.boxes
 
 
 def spread(sequence: Sequence, frames: int | None) -> Sequence:

@@ -4,6 +4,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,18 @@ from socl_core.errors import DataError, unknown
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 BOX_FORMAT = "four numbers x, y, w, h separated by comma, tab or space"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a sequence lies on the disk: the folder of its images, and the file of its boxes.
+
+    first_only: the file may hold the first frame's box alone, as in the splits that a server scores.
+    """
+
+    images: Path
+    annotation: Path
+    first_only: bool = False
 
 
 def write_atomic(path: Path | str, content: bytes | str) -> None:
@@ -39,6 +52,15 @@ def write_atomic(path: Path | str, content: bytes | str) -> None:
             temporary.unlink()
 
 
+def append(path: Path, text: str) -> None:
+    """Add text to a file. Raises `DataError` when the system refuses."""
+    try:
+        with open(path, "a") as file:
+            file.write(text)
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {error.strerror or error}") from error
+
+
 def write_boxes(path: Path | str, boxes: np.ndarray) -> None:
     """Write boxes (N, 4) x, y, w, h as N lines `x,y,w,h` with four decimals; NaN and inf are kept as words.
 
@@ -48,6 +70,16 @@ def write_boxes(path: Path | str, boxes: np.ndarray) -> None:
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         raise DataError(f"cannot write {path}: expected boxes of shape (N, 4), found {boxes.shape}")
     write_atomic(path, "".join(f"{x:.4f},{y:.4f},{w:.4f},{h:.4f}\n" for x, y, w, h in boxes))
+
+
+def read_own_boxes(path: Path | str, frames: int) -> np.ndarray:
+    """Boxes (frames, 4) that `write_boxes` wrote. Raises `DataError` for a file that is not whole."""
+    text = read_text(path)
+    if not text.endswith("\n") or text.count("\n") != frames:  # a cut number would still be one
+        raise DataError(
+            f"{path} is cut off: expected {frames} whole lines; delete it to have the sequence tracked again"
+        )
+    return read_boxes(path)
 
 
 def read_boxes(path: Path | str) -> np.ndarray:
@@ -61,10 +93,13 @@ def read_boxes(path: Path | str) -> np.ndarray:
     return np.array([_numbers(path, row, line) for row, line in enumerate(lines, 1)])
 
 
-def read_annotation(path: Path | str) -> np.ndarray:
-    """As `read_boxes`, but refuses NaN, inf and negative sizes; a zero size marks a frame without target."""
+def read_annotation(path: Path | str, negative: bool = False) -> np.ndarray:
+    """As `read_boxes`, but refuses NaN, inf and negative sizes; a zero size marks a frame without target.
+
+    negative: a negative size marks one too, as in some published annotations.
+    """
     boxes = read_boxes(path)
-    bad = ~np.isfinite(boxes).all(1) | (boxes[:, 2:] < 0).any(1)
+    bad = ~np.isfinite(boxes).all(1) | (not negative) & (boxes[:, 2:] < 0).any(1)
     if bad.any():
         row = int(np.argmax(bad))
         found = ", ".join(f"{value:g}" for value in boxes[row])
@@ -73,14 +108,24 @@ def read_annotation(path: Path | str) -> np.ndarray:
 
 
 def read_flags(path: Path | str, rows: int) -> np.ndarray:
-    """Read `rows` lines, each 0 or 1, to (rows,) bool. Raises `DataError` naming the file and row."""
-    lines = [line.strip() for line in _lines(path)]
-    for row, line in enumerate(lines, 1):
-        if line not in ("0", "1"):
-            raise DataError(f"{path}, row {row}: expected 0 or 1, found '{line[:40]}'")
-    if len(lines) != rows:
-        raise DataError(f"{path} has {len(lines)} rows, expected {rows}, one a frame")
-    return np.array(lines) == "1"
+    """Read `rows` entries, each 0 or 1, to (rows,) bool. Raises `DataError` naming the file and entry."""
+    return read_labels(path, rows, range(2)) == 1
+
+
+def read_labels(path: Path | str, rows: int, valid: range) -> np.ndarray:
+    """Read one whole number of `valid` for each of `rows` frames, on a line each or with commas, to (rows,) int.
+
+    Raises `DataError` naming the file and entry.
+    """
+    words = read_text(path).replace(",", " ").split()
+    known = {str(value): value for value in valid}
+    if not known.keys() >= set(words):
+        row, word = next((row, word) for row, word in enumerate(words, 1) if word not in known)
+        expected = f"{valid[0]} {'to' if len(valid) > 2 else 'or'} {valid[-1]}"
+        raise DataError(f"{path}, row {row}: expected {expected}, found '{word[:40]}'")
+    if len(words) != rows:
+        raise DataError(f"{path} has {len(words)} rows, expected {rows}, one a frame")
+    return np.array([known[word] for word in words])
 
 
 def read_text(path: Path | str) -> str:
@@ -123,13 +168,30 @@ def select(names: list[str], wanted: Iterable[str] | None) -> list[str]:
     return [name for name in names if name in wanted]
 
 
-def box_sequence(name: str, images: list[Path], boxes: np.ndarray, present: np.ndarray | bool) -> Sequence:
+def read_place(place: Place, negative: bool = False) -> tuple[np.ndarray, list[Path]]:
+    """Boxes (N, 4) as they stand in the annotation, NaN in frames that have none, and the N image files.
+
+    negative: as in `read_annotation`.
+    Raises `DataError` for missing or damaged files and where rows and images differ in number.
+    """
+    boxes, images = read_annotation(place.annotation, negative), image_files(place.images)
+    if place.first_only and len(boxes) == 1:
+        boxes = np.vstack([boxes, np.full((len(images) - 1, 4), np.nan)])
+    if len(boxes) != len(images):
+        counts = f"{len(boxes)} rows, but {place.images} holds {len(images)} images"
+        raise DataError(f"{place.annotation} has {counts}; expected one row an image")
+    return boxes, images
+
+
+def box_sequence(
+    name: str, images: list[Path], boxes: np.ndarray, present: np.ndarray | bool = True, labels: dict | None = None
+) -> Sequence:
     """A `Sequence` of image files and boxes (N, 4) in pixel indices, points at the box centres,
     or at the nearest pixel where a centre lies outside of the frame.
 
     A frame is valid when the target is `present` ((N,) bool or one for all) and its box has a positive size
     and meets the image (the first frame's size stands for all). The boxes of other frames are kept as
-    annotated, for the metrics that have rules for them; their points are NaN.
+    annotated, for the metrics that have rules for them; their points are NaN. labels: as in `Sequence`.
     """
     width, height = _image_size(images[0])
     x, y, w, h = boxes.T
@@ -139,7 +201,7 @@ def box_sequence(name: str, images: list[Path], boxes: np.ndarray, present: np.n
     # Nobody can click outside of the frame: where a box's centre is, the click is at the nearest pixel.
     clicks = np.clip(box_centres(boxes), 0, (width - 1, height - 1))
     points = np.where(valid[:, None], clicks, np.nan)
-    return Sequence(name, ImageFiles(images), points, boxes, valid)
+    return Sequence(name, ImageFiles(images), points, boxes, valid, labels=labels or {})
 
 
 def _image_size(path: Path) -> tuple[int, int]:

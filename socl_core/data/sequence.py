@@ -5,14 +5,19 @@ the top-left pixel is (0, 0). A box is `x, y, w, h` with `x, y` the index of its
 covers the pixels x .. x + w - 1 and its centre is `x + (w - 1) / 2`. A point is `x, y`.
 """
 
+import re
 from collections.abc import Sequence as AbstractSequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from socl_core.errors import DataError
+
+MARKERS = ((b"\xff\xd8", b"\xff\xd9"), (b"\x89PNG", b"IEND"))  # how a JPEG and a PNG begin and end
+NAME = re.compile(r"[^./\\<>\x00-\x1f][^/\\<>\x00-\x1f]*")  # leaves no folder, and no page's text
+TAIL = 64  # bytes at the end among which the end's marker is; some writers pad it
 
 
 class ImageFiles(AbstractSequence):
@@ -39,9 +44,9 @@ def read_image(path: Path) -> np.ndarray:
         data = Path(path).read_bytes()
     except OSError as error:
         raise DataError(f"cannot read image {path}: {error.strerror or error}") from error
-    if data[:2] == b"\xff\xd8" and b"\xff\xd9" not in data[-64:]:
+    if is_truncated(data[:8], data[-TAIL:]):
         # OpenCV decodes a truncated JPEG to a half grey image without a word.
-        raise DataError(f"image {path} is truncated: a JPEG must end with its end-of-image marker")
+        raise DataError(f"image {path} is truncated: a JPEG or PNG must end with its end-of-image marker")
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if image is None:
         raise DataError(
@@ -50,16 +55,24 @@ def read_image(path: Path) -> np.ndarray:
     return image
 
 
+def is_truncated(head: bytes, tail: bytes) -> bool:
+    """Whether a file whose first bytes are those of a JPEG or PNG lacks the marker in its last `TAIL` ones."""
+    return any(head.startswith(start) and end not in tail for start, end in MARKERS)
+
+
 @dataclass(frozen=True)
 class Sequence:
     """A video with its annotation.
 
-    name: unique within its data set.
+    name: unique within its data set; names files and stands on pages.
     frames: N frames, lazily decoded, BGR uint8 (H, W, 3).
     points: (N, 2) float64, the annotated point of each frame; NaN where the target is not annotated.
     boxes: (N, 4) float64 x, y, w, h, or None in the point condition.
     valid: (N,) bool, frames whose annotation may be used for training and scoring.
     masks: N target masks (H, W) bool where the data set has them (composite), else None.
+    others: N masks (H, W) bool of all other moving bodies, where the data set has them, else None.
+    labels: further annotation by its official name, (N,) each: absence, cover (0..8) and cut_by_image of GOT-10k,
+    full_occlusion and out_of_view of LaSOT.
     """
 
     name: str
@@ -68,8 +81,12 @@ class Sequence:
     boxes: np.ndarray | None
     valid: np.ndarray
     masks: AbstractSequence | None = None
+    others: AbstractSequence | None = None
+    labels: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self):
+        if not NAME.fullmatch(self.name):
+            raise DataError(f"sequence {self.name!r}: a name must be fit for a file and a page, without / \\ < >")
         n = len(self.frames)
         for label, rows in (("points", self.points), ("boxes", self.boxes), ("valid", self.valid)):
             if rows is not None and len(rows) != n:
@@ -79,8 +96,8 @@ class Sequence:
         return len(self.frames)
 
     def point_view(self) -> "Sequence":
-        """What an annotator who only clicked would hand over: no boxes, no masks."""
-        return replace(self, boxes=None, masks=None)
+        """What an annotator who only clicked would hand over: no boxes, no masks, no labels."""
+        return replace(self, boxes=None, masks=None, others=None, labels={})
 
 
 def box_centres(boxes: np.ndarray) -> np.ndarray:

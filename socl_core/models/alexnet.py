@@ -3,18 +3,9 @@
 import torch
 from torch import nn
 
-STRIDE = 8
-RECEPTIVE_FIELD = 87
+from socl_core.models.grid import Grid
 
-
-def feature_size(pixels: int) -> int:
-    """Cells along one side of the feature map of a crop of `pixels`: 127 -> 6, 255 -> 22."""
-    return (pixels - RECEPTIVE_FIELD) // STRIDE + 1
-
-
-def cell_centres(pixels: int) -> torch.Tensor:
-    """Pixel coordinate (in the crop) of the centre of each feature cell along one side."""
-    return (RECEPTIVE_FIELD - 1) / 2 + STRIDE * torch.arange(feature_size(pixels), dtype=torch.float32)
+GRID = Grid(stride=8, field=87)  # 127 -> 6 cells, 255 -> 22
 
 
 class AlexNetV1(nn.Sequential):
@@ -24,8 +15,10 @@ class AlexNetV1(nn.Sequential):
     original has not [R].
 
     width: factor on the channel numbers 96, 256, 384, 384, 256.
-    Input (B, 3, S, S) in 0..255, BGR; output (B, 256 * width, s, s) with s = feature_size(S).
+    Input (B, 3, S, S) in 0..255, BGR; output (B, 256 * width, s, s) with s = grid.cells(S).
     """
+
+    grid = GRID
 
     def __init__(self, width: float = 1.0):
         c1, c2, c3, c4, c5 = (max(2, round(c * width / 2) * 2) for c in (96, 256, 384, 384, 256))

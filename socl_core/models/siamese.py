@@ -5,6 +5,10 @@ from torch import nn
 
 from socl_core.models.alexnet import AlexNetV1
 from socl_core.models.head import ProjectionHead
+from socl_core.models.resnet import ResNet10, ResNet18, ResNet50
+
+# Classes with a `grid` and, as instances, a number of `channels`.
+BACKBONES = {"alexnet": AlexNetV1, "resnet10": ResNet10, "resnet18": ResNet18, "resnet50": ResNet50}
 
 
 class Adjust(nn.Module):
@@ -22,9 +26,9 @@ class Adjust(nn.Module):
 class SiameseNetwork(nn.Module):
     """Backbone, head (identity without one) and adjustment. Trackers take `backbone` alone."""
 
-    def __init__(self, width: float, head: bool, correlation: str):
+    def __init__(self, backbone: str, width: float, head: bool, correlation: str):
         super().__init__()
-        self.backbone = AlexNetV1(width)
+        self.backbone = BACKBONES[backbone](width)
         self.head = ProjectionHead(self.backbone.channels) if head else nn.Identity()
         self.adjust = Adjust(correlation)
 

@@ -5,15 +5,14 @@ Box-Siam and SoCL-Siam share it; they differ in their weights and in how feature
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from socl_core.data.crops import EXEMPLAR, SEARCH, context_side, crop
+from socl_core.data.crops import EXEMPLAR, SEARCH
 from socl_core.device import Compute
-from socl_core.errors import DataError, UsageError
-from socl_core.models.alexnet import STRIDE
+from socl_core.errors import UsageError
+from socl_core.trackers.search import CropTracker, View
 
 CORRELATIONS = ("cosine", "dot")
 
@@ -36,19 +35,6 @@ def correlate(template: torch.Tensor, features: torch.Tensor, correlation: str) 
     return response[0]
 
 
-def check_box(box, image: np.ndarray) -> np.ndarray:
-    """`box` as float64 (4,), or `DataError` unless finite, of positive size and overlapping the image."""
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise DataError(f"expected a BGR uint8 image (H, W, 3), found {image.dtype} {image.shape}")
-    box = np.asarray(box, np.float64)
-    height, width = image.shape[:2]
-    if box.shape != (4,) or not np.isfinite(box).all() or (box[2:] <= 0).any():
-        raise DataError(f"box {box.tolist()} is no box: expected four finite numbers x,y,w,h with w > 0 and h > 0")
-    if box[0] >= width or box[1] >= height or box[0] + box[2] <= 0 or box[1] + box[3] <= 0:
-        raise DataError(f"box {box.tolist()} lies outside of the frame of {width} x {height} pixels")
-    return box
-
-
 @dataclass(frozen=True)
 class SiamOptions:
     """Inference settings of SiamFC; the defaults are those of its public PyTorch version."""
@@ -62,47 +48,35 @@ class SiamOptions:
     upsampling: int = 16
 
 
-class SiamTracker:
+class SiamTracker(CropTracker):
     """init(image, box), then update(image) -> box. Images BGR uint8, boxes x, y, w, h.
 
     The template is cut once; the search crops of all scales go through the backbone as one batch.
     """
 
     def __init__(self, backbone: torch.nn.Module, compute: Compute, options: SiamOptions = SiamOptions()):  # noqa: B008
-        self.backbone, self.compute, self.options = backbone.eval(), compute, options
+        super().__init__(backbone, compute)
+        self.options = options
         exponents = np.arange(options.scales) - options.scales // 2
         self.scale_factors = options.scale_step**exponents
         self.penalties = np.where(exponents == 0, 1.0, options.scale_penalty)
 
     def init(self, image: np.ndarray, box) -> None:
-        box = check_box(box, image)
-        self.centre = box[:2] + (box[2:] - 1) / 2
-        self.target = box[2:].copy()
-        self.smallest = min(4.0, float(self.target.min()))
-        self.side = float(context_side(*self.target))
-        self.fill = cv2.mean(image)[:3]
-        self.template = self._features([crop(image, self.centre, self.side, EXEMPLAR, self.fill)])
+        self.start(image, box)
+        self.template = self.features(image, [self.side], EXEMPLAR)
         self.hann = None
 
     def update(self, image: np.ndarray) -> np.ndarray:
         sides = self.side * SEARCH / EXEMPLAR * self.scale_factors
-        features = self._features([crop(image, self.centre, side, SEARCH, self.fill) for side in sides])
+        features = self.features(image, sides, SEARCH)
         template = self.template.expand(len(features), -1, -1, -1)
         response = correlate(template, features, self.options.correlation)
         best, peak, cells = self._peak(response)
+        step = float(self.grid.stride * sides[best] / SEARCH)
+        self.view = View(features[best], response[best], self.centre, step)
         # From the middle of the response to the middle of the frame.
-        stride = STRIDE * sides[best] / SEARCH
-        self.centre = self.centre + (peak - (cells - 1) / 2) * stride / self.options.upsampling
         scale = (1 - self.options.scale_rate) + self.options.scale_rate * self.scale_factors[best]
-        self.target, self.side = self.target * scale, self.side * scale
-        self._stay_in_reach(image)
-        return np.concatenate([self.centre - (self.target - 1) / 2, self.target])
-
-    @torch.inference_mode()
-    def _features(self, crops: list[np.ndarray]) -> torch.Tensor:
-        batch = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
-        with self.compute.autocast():
-            return self.backbone(self.compute.images(batch))
+        return self.move(image, (peak - (cells - 1) / 2) * step / self.options.upsampling, scale)
 
     def _peak(self, response: torch.Tensor) -> tuple[int, np.ndarray, int]:
         """Index of the best scale, its peak (x, y) in upsampled cells, and their number along a side."""
@@ -117,12 +91,3 @@ class SiamTracker:
         influence = self.options.window_influence
         y, x = np.unravel_index(np.argmax((1 - influence) * chosen + influence * self.hann), chosen.shape)
         return best, np.array([x, y], np.float64), size
-
-    def _stay_in_reach(self, image: np.ndarray) -> None:
-        """Keeps the centre in the frame, and the target between 4 pixels (or its first size) and the frame's size."""
-        frame = np.array(image.shape[1::-1], np.float64)
-        self.centre = np.clip(self.centre, 0, frame - 1)
-        factor = np.clip(
-            1.0, self.smallest / self.target.min(), max(self.smallest / self.target.min(), (frame / self.target).min())
-        )
-        self.target, self.side = self.target * factor, self.side * factor

@@ -1,11 +1,6 @@
 // The eta widget. All arithmetic is here: the slider needs no kernel. EtaWidget.compute is its Python twin.
 // A page stores this text inside a script element: it must hold no closing script tag and no HTML comment.
 
-const VIRIDIS = [
-  [68, 1, 84], [72, 24, 106], [71, 45, 123], [66, 64, 134], [59, 82, 139], [51, 99, 141],
-  [44, 114, 142], [38, 130, 142], [33, 145, 140], [31, 160, 136], [40, 174, 128], [63, 188, 115],
-  [94, 201, 98], [132, 212, 75], [173, 220, 48], [216, 226, 25], [253, 231, 37],
-];
 const PAPER = [5, 10, 15, 20]; // per cent, Table 4
 const MAX = 40; // right end of slider and charts, per cent
 const STEP = 0.5;
@@ -16,14 +11,14 @@ const PIXELS = 352; // side of the canvases
 // How many of n scores the top-eta fraction holds. The small number undoes the rounding of eta * n.
 const topCount = (eta, n) => Math.max(1, Math.ceil(eta * n - 1e-9));
 
-export function measure(score, mask, eta, sorted = descending(score)) {
+export function measure(score, mask, eta, temperature = 1, sorted = descending(score)) {
   const count = topCount(eta, score.length);
   let clip = 0;
   for (let i = 0; i < count; i++) clip += sorted[i];
   clip /= count;
   const clipped = score.map((s) => Math.min(s, clip));
   const peak = Math.min(sorted[0], clip);
-  const weights = clipped.map((s) => Math.exp(s - peak));
+  const weights = clipped.map((s) => Math.exp((s - peak) / temperature));
   const total = weights.reduce((a, b) => a + b, 0);
   const top = weights.map((w) => w / total);
   const entropy = -top.reduce((sum, p) => (p > 0 ? sum + p * Math.log(p) : sum), 0);
@@ -33,53 +28,37 @@ export function measure(score, mask, eta, sorted = descending(score)) {
 
 const descending = (score) => Float64Array.from(score).sort().reverse();
 
-function sweep(frame, sorted) {
+function sweep(score, mask, temperature, sorted) {
   const rows = [];
   for (let percent = STEP; percent <= MAX; percent += STEP) {
-    rows.push({ percent, ...measure(frame.score, frame.mask, percent / 100, sorted) });
+    rows.push({ percent, ...measure(score, mask, percent / 100, temperature, sorted) });
   }
   return rows;
 }
 
+// The score maps of a frame, one for each place of the click, each G * G. Stored as float32, used as float64.
+function scoreMaps({ scores, grid }) {
+  const bytes = Uint8Array.from(atob(scores), (c) => c.charCodeAt(0));
+  const all = Float64Array.from(new Float32Array(bytes.buffer));
+  return Array.from({ length: all.length / grid ** 2 }, (_, i) => all.slice(i * grid ** 2, (i + 1) * grid ** 2));
+}
+
+// Index of the point nearest to [x, y]; one across the direction [dx, dy], if given, counts as twice as far.
+function nearest(points, [x, y], [dx, dy] = [0, 0]) {
+  const far = points.map(([px, py]) => {
+    const along = (px - x) * dx + (py - y) * dy, across = (px - x) * dy - (py - y) * dx;
+    if (dx || dy) return along > 1e-9 ? along + 2 * Math.abs(across) : Infinity;
+    return Math.hypot(px - x, py - y);
+  });
+  const best = far.indexOf(Math.min(...far));
+  return Number.isFinite(far[best]) ? best : null;
+}
+
 // ---- words and numbers -----------------------------------------------------------------------------------
 
-const show = (x, digits = 3) => (x == null ? "none" : Number(x.toPrecision(digits)).toString());
-const percent = (x) => `${show(100 * x)} %`;
 const percentEta = (eta) => `${(100 * eta).toFixed(1)} %`;
 
-function html(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-
-function svg(tag, attributes = {}, text) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
 // ---- maps ------------------------------------------------------------------------------------------------
-
-function colour(t) {
-  const x = Math.min(1, Math.max(0, t)) * (VIRIDIS.length - 1);
-  const i = Math.min(VIRIDIS.length - 2, Math.floor(x));
-  return VIRIDIS[i].map((low, k) => low + (x - i) * (VIRIDIS[i + 1][k] - low));
-}
-
-// values (G*G) as a G x G picture; `alpha` gives the opacity of a value scaled to 0..1
-function picture(values, grid, low, high, alpha = () => 1) {
-  const small = html("canvas", { width: grid, height: grid });
-  const pixels = new ImageData(grid, grid);
-  values.forEach((value, i) => {
-    const t = high > low ? (value - low) / (high - low) : 1;
-    pixels.data.set([...colour(t), 255 * alpha(t)], 4 * i);
-  });
-  small.getContext("2d").putImageData(pixels, 0, 0);
-  return small;
-}
 
 function place(context, frame, small, smooth) {
   const scale = PIXELS / frame.size;
@@ -89,7 +68,7 @@ function place(context, frame, small, smooth) {
   context.drawImage(small, x, y, w, h);
 }
 
-function marks(context, frame, faint) {
+function marks(context, frame, point, faint) {
   const scale = PIXELS / frame.size;
   if (frame.box) {
     const [x, y, w, h] = frame.box.map((v) => v * scale);
@@ -103,19 +82,24 @@ function marks(context, frame, faint) {
     context.globalAlpha = 1;
     context.setLineDash([]);
   }
-  const [x, y] = frame.point.map((v) => v * scale);
-  for (const [style, radius] of [["rgba(0,0,0,.55)", 12.5], ["#fff", 11], ["#e4572e", 7.5]]) {
+  const dot = ([x, y], style, radius) => {
     context.fillStyle = style;
     context.beginPath();
-    context.arc(x, y, faint ? radius * 0.75 : radius, 0, 2 * Math.PI);
+    context.arc(x * scale, y * scale, faint ? radius * 0.75 : radius, 0, 2 * Math.PI);
     context.fill();
+  };
+  if (!faint && frame.points.length > 1) {
+    for (const place of frame.points) dot(place, "rgba(0,0,0,.55)", 3.5), dot(place, "rgba(255,255,255,.85)", 2);
+  }
+  for (const [style, radius] of [["rgba(0,0,0,.55)", 12.5], ["#fff", 11], ["#e4572e", 7.5]]) {
+    dot(frame.points[point], style, radius);
   }
 }
 
-function drawMaps(panels, frame, image, now, sorted) {
-  const [crop, score, clipped, top] = panels.map((panel) => panel.canvas.getContext("2d"));
+function drawMaps(panels, frame, image, point, score, now, sorted) {
+  const [crop, summed, clipped, top] = panels.map((panel) => panel.canvas.getContext("2d"));
   const high = sorted[0], low = sorted[sorted.length - 1];
-  for (const context of [crop, score, clipped, top]) context.clearRect(0, 0, PIXELS, PIXELS);
+  for (const context of [crop, summed, clipped, top]) context.clearRect(0, 0, PIXELS, PIXELS);
   if (image.complete && image.naturalWidth) {
     crop.drawImage(image, 0, 0, PIXELS, PIXELS);
     top.filter = "grayscale(1) brightness(.8)";
@@ -123,11 +107,11 @@ function drawMaps(panels, frame, image, now, sorted) {
     top.filter = "none";
   }
   const peak = Math.max(...now.top);
-  place(score, frame, picture(frame.score, frame.grid, low, high), false);
+  place(summed, frame, picture(score, frame.grid, low, high), false);
   place(clipped, frame, picture(now.clipped, frame.grid, low, high), false);
   place(top, frame, picture(now.top, frame.grid, 0, peak, (t) => 0.75 * Math.sqrt(t)), true);
-  marks(crop, frame, false);
-  for (const context of [score, clipped, top]) marks(context, frame, true);
+  marks(crop, frame, point, false);
+  for (const context of [summed, clipped, top]) marks(context, frame, point, true);
 
   const cells = `${frame.grid} by ${frame.grid} cells`;
   panels[0].say(`Search crop with the annotated point${frame.box ? " and the box" : ""}`);
@@ -142,7 +126,7 @@ function drawMaps(panels, frame, image, now, sorted) {
 function panel(title, legend) {
   const canvas = html("canvas", { width: PIXELS, height: PIXELS, role: "img" });
   const caption = html("figcaption", {}, html("b", {}, title));
-  const figure = html("figure", {}, canvas, caption);
+  const figure = html("figure", {}, html("div", { class: "map" }, canvas), caption);
   const result = { canvas, figure, say: (text) => canvas.setAttribute("aria-label", text) };
   if (legend) {
     caption.append(legend);
@@ -164,50 +148,16 @@ function panel(title, legend) {
 
 function legend() {
   const item = (name, text) => html("span", {}, html("i", { class: name }), text);
-  return html("span", { class: "legend" }, item("dot", "point"), item("dash", "box, not used"));
+  return html("span", { class: "legend" }, item("dot", "point, drag it"), item("dash", "box, not used"));
 }
 
 // ---- charts ----------------------------------------------------------------------------------------------
-
-const PLOT = { left: 44, right: 226, top: 10, bottom: 112, width: 236, height: 148 };
-
-function chart(title, xTitle) {
-  const root = svg("svg", { viewBox: `0 0 ${PLOT.width} ${PLOT.height}`, role: "img" });
-  const figure = html("figure", {}, html("figcaption", {}, html("b", {}, title)), root);
-  return { root, figure, xTitle, say: (text) => root.setAttribute("aria-label", `${title}. ${text}`) };
-}
-
-function axes({ root, xTitle }, x, y, xTicks, yTicks, emphasised = []) {
-  root.replaceChildren();
-  for (const tick of yTicks) {
-    const at = y(tick.at);
-    root.append(svg("line", { class: "grid", x1: PLOT.left, x2: PLOT.right, y1: at, y2: at }));
-    root.append(svg("text", { class: "tick end", x: PLOT.left - 5, y: at + 4 }, tick.text));
-  }
-  for (const tick of xTicks) {
-    const strong = emphasised.includes(tick.at);
-    const at = x(tick.at);
-    if (strong) root.append(svg("line", { class: "paper", x1: at, x2: at, y1: PLOT.top, y2: PLOT.bottom }));
-    const style = strong ? "tick mid strong" : "tick mid";
-    root.append(svg("text", { class: style, x: at, y: PLOT.bottom + 15 }, tick.text));
-  }
-  const { left, right, bottom } = PLOT;
-  root.append(svg("line", { class: "axis", x1: left, x2: right, y1: bottom, y2: bottom }));
-  root.append(svg("text", { class: "tick mid", x: (PLOT.left + PLOT.right) / 2, y: PLOT.height - 3 }, xTitle));
-}
-
-const across = (low, high) => (v) => PLOT.left + ((PLOT.right - PLOT.left) * (v - low)) / (high - low || 1);
-const upwards = (low, high) => (v) => PLOT.bottom - ((PLOT.bottom - PLOT.top) * (v - low)) / (high - low || 1);
-const step = ([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`;
-const path = (points) => points.map(step).join("");
 
 // A round number at or above `value`, for the top of an axis with four equal steps.
 function roundUp(value) {
   const unit = 10 ** Math.floor(Math.log10(value || 1));
   return [1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10].map((m) => m * unit).find((v) => v >= value) ?? value;
 }
-
-const quarters = (high, text) => [0, 0.5, 1].map((f) => ({ at: f * high, text: text(f * high) }));
 
 // A quantity against eta, with the paper's four values and the current one marked.
 function againstEta(it, rows, value, high, text, now, eta) {
@@ -255,23 +205,87 @@ function ranked(it, sorted, now) {
 
 // ---- the widget ------------------------------------------------------------------------------------------
 
+function put(model, values) {
+  for (const [name, value] of Object.entries(values)) model.set(name, value);
+  model.save_changes();
+}
+
+// The softmax temperature: off, which is T = 1, unless its box is ticked.
+function temperatureControl(model) {
+  const box = html("input", { type: "checkbox" });
+  const range = { type: "range", min: -1, max: 1.5, step: 0.05, value: 0 };
+  const slider = html("input", { ...range, "aria-label": "Softmax temperature, logarithm to base 10" });
+  const output = html("output");
+  const row = html("label", { class: "wide" }, html("span", {}, "TOP = softmax(S̃ / T), T = ", output), slider);
+  const apply = () => {
+    put(model, { temperature: box.checked ? 10 ** Number(slider.value) : 1 });
+    update(); // at T = 1 nothing else has changed
+  };
+  for (const control of [box, slider]) control.addEventListener("input", apply);
+  const root = html(
+    "div", { class: "temperature" },
+    html("label", { class: "tick-box" }, box, html("span", {}, "softmax temperature (not in the paper)")), row,
+  );
+  const update = () => {
+    const value = model.get("temperature");
+    if (value !== 1) box.checked = true;
+    row.hidden = !box.checked;
+    if (box.checked) slider.value = Math.log10(value);
+    output.textContent = show(value);
+    slider.setAttribute("aria-valuetext", `T = ${show(value)}`);
+  };
+  return { root, update };
+}
+
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+// The handle of the click, over the picture of the frame: dragged, or moved by the arrow keys; Home takes it back.
+function clickHandle(model, parent) {
+  const root = html("button", { type: "button", class: "handle" });
+  const go = (point) => {
+    if (point !== null && point !== model.get("point")) put(model, { point });
+  };
+  const drag = (event) => {
+    const { left, top, width } = parent.getBoundingClientRect(), { size, points } = current(model);
+    go(nearest(points, [event.clientX - left, event.clientY - top].map((v) => (v / width) * size)));
+  };
+  root.addEventListener("pointerdown", (event) => root.setPointerCapture(event.pointerId));
+  root.addEventListener("pointermove", (event) => {
+    if (root.hasPointerCapture(event.pointerId)) drag(event);
+  });
+  root.addEventListener("keydown", (event) => {
+    const { points } = current(model);
+    if (event.key === "Home") go(0);
+    else if (event.key in ARROWS) go(nearest(points, points[pointOf(model)], ARROWS[event.key]));
+    else return;
+    event.preventDefault(); // the page would scroll
+  });
+  parent.append(root);
+  return () => {
+    const { points, size } = current(model), point = pointOf(model);
+    const [x, y] = points[point], [x0, y0] = points[0];
+    root.style.left = `${(100 * x) / size}%`;
+    root.style.top = `${(100 * y) / size}%`;
+    root.hidden = points.length < 2;
+    const moved = [show(x - x0), show(y - y0)];
+    const where = point ? `moved ${moved[0]} right, ${moved[1]} down, of ${size} pixels` : "as annotated";
+    root.setAttribute("aria-label", `Click, ${where}. Arrow keys move it, Home takes it back`);
+    root.title = "Drag the click, or move it with the arrow keys; Home takes it back";
+  };
+}
+
 function controls(model) {
+  const temperature = temperatureControl(model);
   const chooser = html("select", { "aria-label": "Frame" });
   const range = { type: "range", min: 0, max: MAX, step: STEP };
   const slider = html("input", { ...range, "aria-label": "Clip fraction eta, per cent" });
   const output = html("output");
   const presets = html("div", { class: "presets", role: "group", "aria-label": "Values of eta in the paper" });
-  const set = (eta) => {
-    model.set("eta", eta);
-    model.save_changes();
-  };
+  const set = (eta) => put(model, { eta });
   // Zero would take no cell at all. One cell is the least: its mean is the maximum, so nothing is clipped.
-  const oneCell = () => 1 / current(model).score.length;
+  const oneCell = () => 1 / current(model).grid ** 2;
   slider.addEventListener("input", () => set(Number(slider.value) / 100 || oneCell()));
-  chooser.addEventListener("change", () => {
-    model.set("frame", Number(chooser.value));
-    model.save_changes();
-  });
+  chooser.addEventListener("change", () => put(model, { point: 0, frame: Number(chooser.value) }));
   for (const value of [0, ...PAPER]) {
     const button = html("button", { type: "button" }, value ? `${value} %` : "no clip");
     button.addEventListener("click", () => set(value / 100 || oneCell()));
@@ -282,8 +296,10 @@ function controls(model) {
     html("label", {}, html("span", {}, "Frame"), chooser),
     html("label", { class: "wide" }, html("span", {}, "Clip fraction η ", output), slider),
     presets,
+    temperature.root,
   );
   const update = (eta, now) => {
+    temperature.update();
     slider.value = 100 * eta;
     output.textContent = percentEta(eta);
     slider.setAttribute("aria-valuetext", `${percentEta(eta)}, ${show(now.effective)} effective cells`);
@@ -315,6 +331,7 @@ function tiles() {
 }
 
 const current = (model) => model.get("frames")[model.get("frame")] ?? model.get("frames")[0];
+const pointOf = (model) => (model.get("point") in current(model).points ? model.get("point") : 0);
 
 function render({ model, el }) {
   if (!model.get("frames").length) {
@@ -332,7 +349,7 @@ function render({ model, el }) {
   };
   const summary = html("p", { class: "summary", "aria-live": "polite" });
   const root = html(
-    "div", { class: "socl-eta", role: "group", "aria-label": "From score map to TOP map" },
+    "div", { class: "socl-panel socl-eta", role: "group", "aria-label": "From score map to TOP map" },
     control.root,
     html("div", { class: "maps" }, ...panels.map((p) => p.figure)),
     numbers.root,
@@ -341,50 +358,53 @@ function render({ model, el }) {
   );
   el.append(root);
 
-  let frame, sorted, rows, image;
+  const moveHandle = clickHandle(model, panels[0].canvas.parentElement);
+  let frame, maps, score, sorted, rows, image;
   const load = () => {
     frame = current(model);
-    sorted = descending(frame.score);
-    rows = sweep(frame, sorted);
+    maps = scoreMaps(frame);
     image = new Image();
     image.onload = draw;
     image.src = frame.image;
     control.list(model.get("frames"), model.get("frame"));
+    select();
+  };
+  const select = () => {
+    score = maps[pointOf(model)];
+    sorted = descending(score);
+    rows = sweep(score, frame.mask, model.get("temperature"), sorted);
+    draw();
   };
   const draw = () => {
-    const eta = model.get("eta");
-    const now = measure(frame.score, frame.mask, eta, sorted);
+    const eta = model.get("eta"), temperature = model.get("temperature"), point = pointOf(model);
+    const now = measure(score, frame.mask, eta, temperature, sorted);
     control.update(eta, now);
-    drawMaps(panels, frame, image, now, sorted);
+    moveHandle();
+    drawMaps(panels, frame, image, point, score, now, sorted);
     ranked(charts.ranked, sorted, now);
     const widest = roundUp(Math.max(...rows.map((r) => r.effective), now.effective));
     againstEta(charts.effective, rows, (r) => r.effective, widest, (v) => show(v), now, eta);
     againstEta(charts.mass, rows, (r) => r.mass, 1, percent, now, eta);
     numbers.all.clip.value.textContent = show(now.clip, 4);
     numbers.all.entropy.value.textContent = show(now.entropy, 4);
-    numbers.all.effective.value.textContent = `${show(now.effective, 4)} of ${frame.score.length}`;
+    numbers.all.effective.value.textContent = `${show(now.effective, 4)} of ${score.length}`;
     numbers.all.mass.value.textContent = now.mass === null ? "no box" : percent(now.mass);
     // Full precision, for the test that compares this page with Python.
-    const exact = { eta, clip: now.clip, entropy: now.entropy, effective: now.effective, mass: now.mass ?? "" };
+    const { clip, entropy, effective, mass } = now;
+    const exact = { eta, temperature, point, clip, entropy, effective, mass: mass ?? "" };
     for (const [name, value] of Object.entries(exact)) root.dataset[name] = String(value);
     root.dataset.frame = model.get("frame");
-    const inside = now.mass === null ? "" : `, ${percent(now.mass)} of it inside the box`;
+    const inside = mass === null ? "" : `, ${percent(mass)} of it inside the box`;
     summary.textContent =
-      `With η = ${percentEta(eta)}, the clip level is the mean of the ${now.count} highest of ` +
-      `${frame.score.length} scores; the TOP map is as wide as ${show(now.effective)} equal cells${inside}.`;
+      `${point ? "With the click moved and" : "With"} η = ${percentEta(eta)}, the clip level is the mean of the ` +
+      `${now.count} highest of ${score.length} scores; the TOP map is as wide as ${show(effective)} equal cells${inside}.`;
   };
-  const reload = () => {
-    load();
-    draw();
-  };
-  model.on("change:eta", draw);
-  model.on("change:frame", reload);
-  model.on("change:frames", reload);
-  reload();
+  const events = { "change:eta": draw, "change:point": select, "change:temperature": select };
+  Object.assign(events, { "change:frame": load, "change:frames": load });
+  for (const [name, work] of Object.entries(events)) model.on(name, work);
+  load();
   return () => {
-    model.off("change:eta", draw);
-    model.off("change:frame", reload);
-    model.off("change:frames", reload);
+    for (const [name, work] of Object.entries(events)) model.off(name, work);
   };
 }
 

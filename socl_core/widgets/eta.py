@@ -1,41 +1,41 @@
-"""The clip fraction eta, to play with: score map, clipped map and TOP map of a frame, with their numbers."""
+"""The clip fraction eta and the click, to play with: score map, clipped map and TOP map of a frame."""
 
-from pathlib import Path
+import base64
 
 import anywidget
 import numpy as np
 import traitlets
 
 from socl_core.errors import UsageError
-from socl_core.prior import clip_level, top_map
-
-HERE = Path(__file__).parent
+from socl_core.prior import clip_level, entropy, mass_inside, softmax_map
+from socl_core.widgets.source import script, style
 
 
 class EtaWidget(anywidget.AnyWidget):
-    """A slider for eta over some frames.
+    """A slider for eta over some frames, in which the annotated point can be dragged.
 
-    frames: list of dicts, all values plain JSON:
+    frames: list of dicts:
         name    shown in the chooser
         image   data URL of the square search crop
         size    side of the crop in px
-        score   score map S, G x G: flat, row by row, or an array
-        grid    G; may be left out for an array
+        points  P places of the click, [x, y] in px of the crop; the first is the annotated one
+        scores  their score maps S, (P, G, G); kept and compared as float32
         cells   [x, y, w, h] in px of the crop that the G x G cells cover; the whole crop if left out
-        point   [x, y] in px of the crop
         box     [x, y, w, h] in px of the crop, or None; shown to the reader, used by no step of the method
-        mask    part of each cell inside the box, G x G; computed from `box` if left out
-    eta: 0 < eta <= 1. frame: index into `frames`.
+    eta: 0 < eta <= 1. frame: index into `frames`. point: index into the frame's points. temperature: T > 0 of
+    softmax(S / T), which the paper does not have [R]; 1 leaves it out.
 
-    Raises `UsageError` for a frame that is incomplete or an eta out of range.
+    Raises `UsageError` for a frame that is incomplete, and for an eta or a temperature out of range.
     """
 
-    _esm = HERE / "eta.js"
-    _css = HERE / "eta.css"
+    _esm = script("eta.js")
+    _css = style()
 
     frames = traitlets.List(traitlets.Dict()).tag(sync=True)
     eta = traitlets.Float(0.1).tag(sync=True)
     frame = traitlets.Int(0).tag(sync=True)
+    point = traitlets.Int(0).tag(sync=True)
+    temperature = traitlets.Float(1.0).tag(sync=True)
 
     def __init__(self, frames: list[dict], **traits):
         super().__init__(frames=[plain_frame(frame) for frame in frames], **traits)
@@ -46,54 +46,63 @@ class EtaWidget(anywidget.AnyWidget):
             raise UsageError(f"eta: expected 0 < eta <= 1, found {proposal['value']}")
         return proposal["value"]
 
+    @traitlets.validate("temperature")
+    def _valid_temperature(self, proposal):
+        return check_temperature(proposal["value"])
+
     @staticmethod
-    def compute(frame: dict, eta: float) -> dict:
+    def compute(frame: dict, eta: float, point: int = 0, temperature: float = 1.0) -> dict:
         """The numbers that the page shows, from the Python side: clip, entropy (nats), effective, mass.
 
-        `mass` is the share of the TOP map inside the box, None for a frame without one.
+        frame: one of a widget's `frames`. `mass` is the share of the TOP map inside the box, None without one.
         """
-        frame = plain_frame(frame)
-        shape = (frame["grid"], frame["grid"])
-        scores = np.array(frame["score"], dtype=np.float64).reshape(shape)
-        top = np.asarray(top_map(scores, eta), dtype=np.float64)
-        seen = top[top > 0]
-        entropy = float(-(seen * np.log(seen)).sum())
-        mask = frame["mask"]
-        mass = None if mask is None else float((top.ravel() * np.array(mask)).sum())
-        return {
-            "clip": float(clip_level(scores, eta)),
-            "entropy": entropy,
-            "effective": float(np.exp(entropy)),
-            "mass": mass,
-        }
+        scores = score_maps(frame)[point]
+        clip = float(clip_level(scores, eta))
+        top = softmax_map(scores.clip(max=clip) / check_temperature(temperature))
+        nats = float(entropy(top))
+        mass = None if frame["mask"] is None else float(mass_inside(top, np.reshape(frame["mask"], top.shape)))
+        return {"clip": clip, "entropy": nats, "effective": float(np.exp(nats)), "mass": mass}
+
+
+def check_temperature(temperature: float) -> float:
+    """`temperature` itself, or `UsageError` unless it is a positive number."""
+    if not 0 < temperature < np.inf:
+        raise UsageError(f"temperature: expected a positive number, found {temperature}")
+    return temperature
 
 
 def plain_frame(frame: dict) -> dict:
-    """The frame with every key present and every value plain JSON, checked."""
-    missing = {"name", "image", "size", "score", "point"} - frame.keys()
+    """The frame as the page gets it, checked: plain JSON, score maps as base64 of little-endian float32."""
+    missing = {"name", "image", "size", "scores", "points"} - frame.keys()
     if missing:
         raise UsageError(f"frame for EtaWidget: {', '.join(sorted(missing))} missing")
-    score = np.asarray(frame["score"], dtype=np.float64)
-    grid = int(frame.get("grid") or round(score.size**0.5))
-    if score.size != grid * grid or not np.isfinite(score).all():
-        name = frame["name"]
-        raise UsageError(f"frame '{name}': expected {grid} x {grid} finite scores, found {score.size}")
+    scores, points = np.asarray(frame["scores"], "<f4"), np.asarray(frame["points"], np.float64)
+    expected = (len(points), *scores.shape[-1:] * 2)
+    if scores.shape != expected or points.shape != (len(points), 2) or not scores.size or not np.isfinite(scores).all():
+        raise UsageError(
+            f"frame '{frame['name']}': expected P points and P x G x G finite scores, "
+            f"found {points.shape} and {scores.shape}"
+        )
     size = float(frame["size"])
     cells = _floats(frame.get("cells")) or [0.0, 0.0, size, size]
-    box, mask = _floats(frame.get("box")), _floats(frame.get("mask"))
-    if mask is None and box is not None:
-        mask = coverage(box, cells, grid).ravel().tolist()
+    box = _floats(frame.get("box"))
     return {
         "name": str(frame["name"]),
         "image": str(frame["image"]),
         "size": size,
-        "score": score.ravel().tolist(),
-        "grid": grid,
+        "scores": base64.b64encode(scores.tobytes()).decode(),
+        "grid": scores.shape[-1],
         "cells": cells,
-        "point": _floats(frame["point"]),
+        "points": points.tolist(),
         "box": box,
-        "mask": mask,
+        "mask": None if box is None else coverage(box, cells, scores.shape[-1]).ravel().tolist(),
     }
+
+
+def score_maps(frame: dict) -> np.ndarray:
+    """The score maps (P, G, G) float64 of a plain frame."""
+    scores = np.frombuffer(base64.b64decode(frame["scores"]), "<f4")
+    return scores.reshape(-1, frame["grid"], frame["grid"]).astype(np.float64)
 
 
 def coverage(box: list[float], cells: list[float], grid: int) -> np.ndarray:

@@ -87,26 +87,50 @@ def press_and_watch():
     return _press_and_watch
 
 
-def _compare_with_python(widget, frames: list[dict], etas) -> None:
-    """Set every eta on every frame of a shown eta widget; its numbers must equal Python's to 1e-6."""
-    from socl_core.widgets.eta import EtaWidget
+def _compare_with_python(widget, frames: list[dict], etas, temperatures=(0, -0.5, 1)) -> None:
+    """Every eta, places of the click and temperatures on every frame of a shown eta widget: the numbers of Python.
 
-    slider = widget.locator("input[type=range]")
+    temperatures: logarithms to base 10.
+    """
+    slider, temperature = (widget.locator("input[type=range]").nth(i) for i in range(2))
+    box, handle = widget.locator("input[type=checkbox]"), widget.locator("button.handle")
     for index, frame in enumerate(frames):
         widget.locator("select").select_option(str(index))
         for percent in etas:
-            slider.evaluate("(s, v) => { s.value = v; s.dispatchEvent(new Event('input')) }", str(percent))
-            shown = widget.evaluate("w => ({...w.dataset})")
-            eta = percent / 100 or 1 / len(frame["score"])
-            assert float(shown["eta"]) == pytest.approx(eta, abs=1e-15)
-            expected = EtaWidget.compute(frame, eta)
-            for name in ("clip", "entropy", "effective"):
-                close = pytest.approx(expected[name], rel=1e-6, abs=1e-6)
-                assert float(shown[name]) == close, f"{name}, eta {eta}, frame {index}"
-            if expected["mass"] is None:
-                assert shown["mass"] == ""
-            else:
-                assert float(shown["mass"]) == pytest.approx(expected["mass"], rel=1e-6, abs=1e-6)
+            _slide(slider, percent)
+            assert _equals_python(widget, frame)["eta"] == pytest.approx(
+                percent / 100 or 1 / frame["grid"] ** 2, abs=1e-15
+            )
+        box.check()
+        for log in temperatures:
+            _slide(temperature, log)
+            assert _equals_python(widget, frame)["temperature"] == pytest.approx(10**log, rel=1e-12)
+        box.uncheck()
+        assert _equals_python(widget, frame)["temperature"] == 1
+        if len(frame["points"]) > 1:
+            seen = set()
+            for key in ("ArrowRight", "ArrowDown", "ArrowDown", "ArrowLeft", "ArrowLeft", "ArrowUp"):
+                handle.press(key)
+                seen.add(_equals_python(widget, frame)["point"])
+            assert len(seen) > 3, "the arrow keys do not move the click"
+            handle.press("Home")
+            assert _equals_python(widget, frame)["point"] == 0
+
+
+def _slide(slider, value) -> None:
+    slider.evaluate("(s, v) => { s.value = v; s.dispatchEvent(new Event('input')) }", str(value))
+
+
+def _equals_python(widget, frame: dict) -> dict[str, float]:
+    """What an eta widget shows, equal to Python to 1e-6."""
+    from socl_core.widgets.eta import EtaWidget
+
+    shown = {name: float(text or "nan") for name, text in widget.evaluate("w => ({...w.dataset})").items()}
+    expected = EtaWidget.compute(frame, shown["eta"], int(shown["point"]), shown["temperature"])
+    for name, value in expected.items():
+        value = float("nan") if value is None else value
+        assert shown[name] == pytest.approx(value, rel=1e-6, abs=1e-6, nan_ok=True), (name, shown)
+    return shown
 
 
 def _press_and_watch(page, widget) -> None:
@@ -118,7 +142,7 @@ def _press_and_watch(page, widget) -> None:
 
     page.wait_for_timeout(100)  # the crop is decoded
     before = seen()
-    widget.locator("input[type=range]").focus()
+    widget.locator("input[type=range]").first.focus()
     for _ in range(8):
         page.keyboard.press("ArrowRight")
     after = seen()

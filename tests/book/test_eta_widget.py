@@ -2,8 +2,10 @@
 
 import base64
 import io
+import itertools
 import json
 import math
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,8 @@ import pytest
 from PIL import Image
 
 from socl_core.errors import UsageError
-from socl_core.widgets.eta import EtaWidget, coverage
+from socl_core.prior import entropy, top_map
+from socl_core.widgets.eta import EtaWidget, coverage, score_maps
 
 HOST = Path(__file__).parents[2] / "book" / "assets" / "widget-host.js"
 ETAS = [0, 0.5, 1, 2.5, 5, 7.5, 10, 12.5, 15, 20, 25, 33, 40]
@@ -28,7 +31,17 @@ def synthetic(name, grid, scale, box, seed):
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:grid, :grid] / grid - 0.45
     score = scale * np.exp(-20 * (x**2 + y**2)) + rng.random((grid, grid))
-    return dict(name=name, image=image(64, seed), size=64, score=score, point=[29, 29], box=box)
+    return dict(name=name, image=image(64, seed), size=64, scores=score[None], points=[[29, 29]], box=box)
+
+
+def movable(seed):
+    """A frame with nine places of the click; its peak is where the click is."""
+    places = sorted(itertools.product((20, 30, 40), repeat=2), key=lambda place: place != (30, 30))
+    y, x = (np.mgrid[:22, :22] + 0.5) * 64 / 22
+    scores = [20 * np.exp(-((x - px) ** 2 + (y - py) ** 2) / 90) for px, py in places]
+    return dict(
+        name="movable", image=image(64, seed), size=64, scores=scores, points=places, box=[22, 22, 20, 18]
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -38,17 +51,19 @@ def widget():
             synthetic("large range", 22, 30.0, [16, 20, 24.5, 20], 0),
             synthetic("flat", 20, 0.0, [10, 10, 30, 30], 1),
             synthetic("no box </script> <!--", 7, 5.0, None, 2),
-            {**synthetic("ties", 10, 0.0, [0, 0, 64, 64], 3), "score": np.repeat([3.0, 1.0], 50)},
+            {**synthetic("ties", 10, 0.0, [0, 0, 64, 64], 3), "scores": np.repeat([3.0, 1.0], 50).reshape(1, 10, 10)},
+            movable(4),
         ]
     )
 
 
-def transcription(frame, eta):
+def transcription(frame, eta, point=0, temperature=1.0):
     """The formulas once more, one by one, with none of our functions."""
-    scores = np.array(frame["score"])
+    numbers = struct.iter_unpack("<f", base64.b64decode(frame["scores"]))
+    scores = np.array([number for (number,) in numbers]).reshape(len(frame["points"]), -1)[point]
     largest = np.sort(scores)[::-1][: max(1, math.ceil(eta * scores.size - 1e-9))]
     clip = largest.mean()
-    weights = np.exp(np.minimum(scores, clip) - clip)
+    weights = np.exp((np.minimum(scores, clip) - clip) / temperature)
     top = weights / weights.sum()
     entropy = -sum(p * math.log(p) for p in top if p > 0)
     mass = None if frame["mask"] is None else sum(p * m for p, m in zip(top, frame["mask"]))
@@ -58,10 +73,18 @@ def transcription(frame, eta):
 @pytest.mark.parametrize("eta", [1e-3, 0.05, 0.1, 0.25, 0.5, 1.0])
 def test_compute_equals_the_formulas(widget, eta):
     for frame in widget.frames:
-        found, expected = EtaWidget.compute(frame, eta), transcription(frame, eta)
-        assert (found["mass"] is None) == (expected["mass"] is None)
-        for name in [name for name, value in expected.items() if value is not None]:
-            assert found[name] == pytest.approx(expected[name], rel=1e-9), name
+        for point, temperature in itertools.product(range(0, len(frame["points"]), 4), (0.3, 1.0, 20.0)):
+            found = EtaWidget.compute(frame, eta, point, temperature)
+            expected = transcription(frame, eta, point, temperature)
+            assert (found["mass"] is None) == (expected["mass"] is None)
+            for name in [name for name, value in expected.items() if value is not None]:
+                assert found[name] == pytest.approx(expected[name], rel=1e-9), name
+
+
+def test_without_a_temperature_the_map_is_the_top_map(widget):
+    for frame in widget.frames:
+        top = top_map(score_maps(frame)[0], 0.1)
+        assert EtaWidget.compute(frame, 0.1)["entropy"] == pytest.approx(float(entropy(top)), rel=1e-12)
 
 
 def test_coverage_of_cells_by_a_box():
@@ -73,13 +96,19 @@ def test_coverage_of_cells_by_a_box():
 
 
 def test_mistakes_are_named(widget):
-    good = widget.frames[0]
-    with pytest.raises(UsageError, match="point missing"):
-        EtaWidget([{k: v for k, v in good.items() if k != "point"}])
-    with pytest.raises(UsageError, match="22 x 22 finite scores, found 480"):
-        EtaWidget([{**good, "score": good["score"][4:]}])
+    good = synthetic("good", 22, 1.0, None, 0)
+    with pytest.raises(UsageError, match="points missing"):
+        EtaWidget([{k: v for k, v in good.items() if k != "points"}])
+    for wrong in (good["scores"][0], good["scores"][:, 1:], np.full((1, 22, 22), np.nan), np.zeros((2, 22, 22))):
+        with pytest.raises(UsageError, match="frame 'good': expected P points and P x G x G finite scores"):
+            EtaWidget([{**good, "scores": wrong}])
     with pytest.raises(UsageError, match="0 < eta <= 1"):
         EtaWidget([good], eta=0)
+    for temperature in (0, -1, float("inf"), float("nan")):
+        with pytest.raises(UsageError, match="expected a positive number"):
+            EtaWidget([good], temperature=temperature)
+        with pytest.raises(UsageError, match="expected a positive number"):
+            EtaWidget.compute(widget.frames[0], 0.1, 0, temperature)
 
 
 def test_state_is_plain_json(widget):
@@ -91,15 +120,18 @@ def test_state_is_plain_json(widget):
 
 @pytest.fixture(scope="module")
 def standalone(widget, tmp_path_factory):
-    """A page with the host script and the state as myst-nb writes them."""
+    return page_of(widget, tmp_path_factory.mktemp("eta") / "page.html")
+
+
+def page_of(widget, page):
+    """A page with the host script and a widget's state as myst-nb writes them."""
     state = {widget.model_id: {"model_name": "AnyModel", "state": widget.get_state()}}
     text = json.dumps({"version_major": 2, "version_minor": 0, "state": state})
     text = text.replace("</script>", r"<\/script>").replace("<!--", r"\u003c!--")
     view = json.dumps({"version_major": 2, "model_id": widget.model_id})
     other = json.dumps({"version_major": 2, "model_id": "no such model"})
-    page = tmp_path_factory.mktemp("eta") / "page.html"
     page.write_text(
-        f"""<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>eta</title><body style="margin:8px">
+        f"""<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>a widget</title><body style="margin:8px">
         <script type="application/vnd.jupyter.widget-view+json">{view}</script>
         <script type="application/vnd.jupyter.widget-view+json">{other}</script>
         <script type="application/vnd.jupyter.widget-state+json">{text}</script>
@@ -127,10 +159,45 @@ def test_keyboard_moves_everything(open_page, standalone, press_and_watch):
     shown.get_by_role("button", name="20 %").press("Enter")
     assert shown.get_attribute("data-eta") == "0.2"
     assert shown.get_by_role("slider").get_attribute("aria-valuetext").startswith("20.0 %")
+    shown.get_by_role("checkbox").press("Space")
+    temperature = shown.get_by_role("slider", name="Softmax temperature")
+    temperature.press("End")
+    assert float(shown.get_attribute("data-temperature")) == pytest.approx(10**1.5)
+    shown.get_by_role("checkbox").press("Space")
+    assert shown.get_attribute("data-temperature") == "1" and not temperature.is_visible()
     shown.get_by_role("combobox", name="Frame").select_option("2")
     assert shown.get_attribute("data-mass") == "" and "no box" in shown.inner_text()
     assert page.locator(".socl-missing").inner_text().startswith("This control works when")
     assert (heard.asked, heard.errors) == ([], [])
+
+
+@pytest.mark.browser
+def test_the_click_is_dragged_to_the_nearest_place(open_page, standalone, widget):
+    page, heard = open_page(standalone)
+    shown = page.locator(".socl-eta")
+    shown.wait_for()
+    handle, frame = shown.locator("button.handle"), widget.frames[4]
+    assert not handle.is_visible()  # the first frame has one place only
+    shown.get_by_role("combobox", name="Frame").select_option("4")
+    map_at, before = shown.locator("canvas").first.bounding_box(), shown.get_attribute("data-mass")
+
+    def drag(x, y):
+        at = handle.bounding_box()
+        page.mouse.move(at["x"] + at["width"] / 2, at["y"] + at["height"] / 2)
+        page.mouse.down()
+        page.mouse.move(map_at["x"] + x / 64 * map_at["width"], map_at["y"] + y / 64 * map_at["height"], steps=4)
+        page.mouse.up()
+        return frame["points"][int(shown.get_attribute("data-point"))]
+
+    assert drag(42, 18) == [40, 20]
+    assert shown.get_attribute("data-mass") != before
+    assert "moved 10 right, -10 down" in handle.get_attribute("aria-label")
+    assert "click moved" in shown.locator(".summary").inner_text()
+    assert drag(2, 33) == [20, 30]
+    assert drag(31, 29) == [30, 30] and shown.get_attribute("data-mass") == before
+    page.mouse.move(map_at["x"] + 3, map_at["y"] + 3)  # without the button down nothing moves
+    assert shown.get_attribute("data-point") == "0"
+    assert heard.errors == []
 
 
 @pytest.mark.browser

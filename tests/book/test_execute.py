@@ -1,10 +1,14 @@
 """The rules of socl_core.book.execute: typed parameters, whole outputs, failures kept and named."""
 
+import fcntl
+from types import SimpleNamespace
+
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from socl_core.book import execute
+from socl_core import book, identity, locks
+from socl_core.book import execute, make, notebook_code, renew_prose
 from socl_core.errors import SoclError, UsageError
 
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
@@ -67,3 +71,81 @@ def test_a_kernel_that_dies_is_a_failure(notebook, tmp_path):
     with pytest.raises(SoclError, match="(?i)kernel.*died"):
         execute(notebook("import os", "os._exit(1)"), tmp_path / "page.ipynb")
     assert not (tmp_path / "page.ipynb").exists()
+
+
+@pytest.mark.parametrize("value", [2.5, "many", True, [1], None])
+def test_a_parameter_of_another_type_is_an_error_before_anything_runs(notebook, tmp_path, value):
+    with pytest.raises(UsageError, match="parameter steps of page.ipynb must be int, such as 3; found"):
+        execute(notebook("print(steps)"), tmp_path / "executed" / "page.ipynb", {"steps": value})
+    assert not (tmp_path / "executed").exists()
+
+
+def test_code_in_a_parameter_is_a_text_and_nothing_else(notebook, tmp_path):
+    path = notebook("print(name)")
+    page = nbformat.read(path, as_version=4)
+    page.cells[0].source = 'name = "x"  # str: a name'
+    nbformat.write(page, path)
+    hostile = '"; open("mark", "w"); "'
+    assert printed(execute(path, tmp_path / "out.ipynb", {"name": hostile})) == hostile + "\n"
+    assert not (tmp_path / "mark").exists()
+
+
+def test_the_code_of_a_notebook_is_its_cells_and_what_they_import(notebook, monkeypatch, tmp_path):
+    page = notebook("from socl_core.prior import top_map", "def f():\n    import socl_core.metrics")
+    before = notebook_code(page)
+    original = identity._module_hash
+    for module, same in [("socl_core.report", True), ("socl_core.prior", False), ("socl_core.metrics", False)]:
+        hashed = lambda name, edited=module: "new" if name == edited else original(name)  # noqa: E731
+        monkeypatch.setattr(identity, "_module_hash", hashed)
+        assert (notebook_code(page) == before) is same
+    before = notebook_code(notebook("print(1)"))
+    assert notebook_code(notebook("print(2)")) != before
+    page = nbformat.read(notebook("print(1)"), as_version=4)
+    page.cells.insert(0, new_markdown_cell("# Prose"))
+    nbformat.write(page, tmp_path / "notebooks" / "page.ipynb")
+    assert notebook_code(tmp_path / "notebooks" / "page.ipynb") == before
+
+
+def test_prose_is_renewed_and_what_was_executed_stays(notebook, tmp_path):
+    path, out = notebook("print(steps)"), tmp_path / "executed" / "page.ipynb"
+    execute(path, out, {"steps": 21})
+    before = nbformat.read(out, as_version=4)
+    page = nbformat.read(path, as_version=4)
+    page.cells = [new_markdown_cell("# New"), page.cells[0], new_markdown_cell("and more"), page.cells[1]]
+    nbformat.write(page, path)
+    renew_prose(path.parent, out.parent)
+    after = nbformat.read(out, as_version=4)
+    assert [cell.source for cell in after.cells if cell.cell_type == "markdown"] == ["# New", "and more"]
+    assert [cell for cell in after.cells if cell.cell_type == "code"] == before.cells
+    assert [cell.cell_type for cell in after.cells] == ["markdown", "code", "code", "markdown", "code"]
+    content = out.read_bytes()
+    renew_prose(path.parent, out.parent)
+    page.cells[3].source = "print(2 * steps)"
+    nbformat.write(page, path)
+    renew_prose(path.parent, out.parent)
+    assert out.read_bytes() == content
+
+
+def test_two_builds_at_once_are_one_build_and_a_message(notebook, tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "PATIENCE", 0)
+    page, out = notebook("print(1)"), tmp_path / "executed" / "page.ipynb"
+    for held, work in [
+        ("runs/build.lock", lambda: make("smoke", 1)),
+        ("runs/locks/page", lambda: execute(page, out)),
+        ("_build/lock", lambda: book.build(tmp_path)),
+    ]:
+        (tmp_path / held).parent.mkdir(parents=True, exist_ok=True)
+        with open(held, "w") as file:
+            file.write("4711 on n")
+            file.flush()
+            fcntl.flock(file, fcntl.LOCK_EX)
+            with pytest.raises(SoclError, match=r"another process \(4711 on n\) (builds|executes) "):
+                work()
+    assert not out.exists() and not (tmp_path / "_build" / "html").exists()
+    calls = []
+    monkeypatch.setattr(
+        book.subprocess, "run", lambda command, **_: calls.append(command) or SimpleNamespace(returncode=1)
+    )
+    with pytest.raises(SoclError, match="the same command goes on"):
+        make("smoke", 1)
+    assert "--config" in calls[0] and "protocol=smoke" in calls[0]

@@ -49,3 +49,22 @@ def got10k_split(root, split="train", names=("a", "b"), frames=3, boxes=None):
         (home / "meta_info.ini").write_text(f"[METAINFO]\nresolution: ({WIDTH}, {HEIGHT})\n")
     (root / split / "list.txt").write_text("".join(name + "\n" for name in names))
     return root / split
+
+
+def lasot_sequence(root, name, frames=3, boxes=None, hidden=(), outside=()):
+    """`<root>/<category>/<name>` with 1-based boxes and its label files: frames (from 0) that are hidden or outside."""
+    home = root / name.rpartition("-")[0] / name
+    write_images(home / "img", range(1, frames + 1), "{:08d}.jpg")
+    (home / "groundtruth.txt").write_text(text(some_boxes(frames) if boxes is None else boxes))
+    for label, rows in (("full_occlusion", hidden), ("out_of_view", outside)):
+        (home / f"{label}.txt").write_text(",".join(str(int(i in rows)) for i in range(frames)))
+    return home
+
+
+def trackingnet_sequence(root, chunk, name, frames=12, boxes=None):
+    """A sequence of a chunk; of TEST, only the first frame has a box."""
+    write_images(root / chunk / "frames" / name, range(frames), "{}.jpg")
+    rows = some_boxes(1 if chunk == "TEST" else frames) if boxes is None else boxes
+    (root / chunk / "anno").mkdir(parents=True, exist_ok=True)
+    (root / chunk / "anno" / f"{name}.txt").write_text(text(rows))
+    return root / chunk / "frames" / name

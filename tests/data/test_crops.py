@@ -18,6 +18,7 @@ from socl_core.data.crops import (  # noqa: E402
     LATTICE,
     SEARCH,
     CropStore,
+    Cut,
     build_store,
     context_side,
     crop,
@@ -166,8 +167,8 @@ def videos():
 
 @pytest.mark.parametrize("rule", ["window", "free"])
 def test_point_rules_never_look_at_boxes(videos, tmp_path, rule):
-    views = build_store([v.point_view() for v in videos], tmp_path / "views", rule)
-    guarded = build_store([replace(v, boxes=Explosive(3)) for v in videos], tmp_path / "guarded", rule)
+    views = build_store([v.point_view() for v in videos], tmp_path / "views", Cut(rule))
+    guarded = build_store([replace(v, boxes=Explosive(3)) for v in videos], tmp_path / "guarded", Cut(rule))
     for name in vars(views):
         np.testing.assert_array_equal(getattr(views, name), getattr(guarded, name))
     assert views.images.shape == (9, SEARCH, SEARCH, 3) and views.images.dtype == np.uint8
@@ -179,7 +180,7 @@ def test_point_rules_never_look_at_boxes(videos, tmp_path, rule):
 
 
 def test_crops_and_maps_are_where_the_point_is(videos, tmp_path):
-    store = build_store([v.point_view() for v in videos], tmp_path / "store", "window")
+    store = build_store([v.point_view() for v in videos], tmp_path / "store", Cut("window"))
     middle = (SEARCH - 1) // 2
     for row, (video, frame) in enumerate(zip(store.video, store.frame, strict=True)):
         source, side = videos[video], float(store.side[row])
@@ -187,18 +188,18 @@ def test_crops_and_maps_are_where_the_point_is(videos, tmp_path):
         np.testing.assert_array_equal(store.images[row], shown)
         windows = objectness(source.frames[frame], source.points[frame])
         expected = score_map(windows, source.points[frame], side * SEARCH / EXEMPLAR)
-        np.testing.assert_allclose(store.scores[row], expected, rtol=1e-6)
+        np.testing.assert_allclose(store.scores[row], expected, rtol=1e-3, atol=1e-3)  # kept as float16
         weight = np.maximum(store.scores[row] - 0.5 * store.scores[row].max(), 0)
         assert (abs((weight.sum(0) * lattice()).sum() / weight.sum() - middle)) < 12
     assert 0.6 * 46 < store.side.mean() < 1.5 * 46  # twice the side of the disc of 23 pixels
 
 
 def test_oracle_crops_by_the_box(videos, tmp_path):
-    store = build_store(videos, tmp_path / "store", "box")
+    store = build_store(videos, tmp_path / "store", Cut("box"))
     assert store.scores is None
     np.testing.assert_allclose(store.side, 46)
     with pytest.raises(DataError, match="disc-1.*needs boxes"):
-        build_store([videos[0], videos[1].point_view()], tmp_path / "none", "box")
+        build_store([videos[0], videos[1].point_view()], tmp_path / "none", Cut("box"))
     assert not (tmp_path / "none").exists()
     assert not list(tmp_path.glob(".building-*"))  # nothing half-made is left
 
@@ -206,27 +207,27 @@ def test_oracle_crops_by_the_box(videos, tmp_path):
 def test_only_valid_frames_are_read(videos, tmp_path):
     one = videos[0]
     hidden = Sequence("hidden", Guarded(one.frames), one.points, None, np.array([True, False, True]))
-    store = build_store([hidden, videos[1].point_view()], tmp_path / "store", "free")
+    store = build_store([hidden, videos[1].point_view()], tmp_path / "store", Cut("free"))
     np.testing.assert_array_equal(store.frame, [0, 2, 0, 1, 2])
     np.testing.assert_array_equal(store.video, [0, 0, 1, 1, 1])
 
 
 def test_an_unknown_rule_is_refused(videos, tmp_path):
-    with pytest.raises(UsageError, match="window, free, box"):
-        build_store(videos, tmp_path / "store", "windows")
+    with pytest.raises(UsageError, match="box, window, free"):
+        build_store(videos, tmp_path / "store", Cut("windows"))
 
 
 @pytest.fixture
 def stored(tmp_path):
     """A store of one two-frame video without objectness, and its folder."""
-    store = build_store([disc_video(0, 2), disc_video(1, 2)], tmp_path / "store", "box")
+    store = build_store([disc_video(0, 2), disc_video(1, 2)], tmp_path / "store", Cut("box"))
     return store, tmp_path / "store"
 
 
 def test_a_reopened_store_is_equal_and_not_built_again(stored):
     store, folder = stored
     again = CropStore.open(folder)
-    unused = build_store([], folder, "box")  # there already: nothing is drawn
+    unused = build_store([], folder, Cut("box"))  # there already: nothing is drawn
     for name in vars(store):
         np.testing.assert_array_equal(getattr(again, name), getattr(store, name))
         np.testing.assert_array_equal(getattr(unused, name), getattr(store, name))
@@ -244,22 +245,26 @@ def test_a_damaged_store_is_named(stored, name, damage):
         CropStore.open(stored[1])
 
 
-@pytest.mark.parametrize("damage", ["empty file", "no column", "a list"])
+@pytest.mark.parametrize("damage", ["empty file", "no column", "a list", "one byte"])
 def test_a_store_damaged_in_a_rarer_way_is_named(stored, damage):
     folder = stored[1]
     if damage == "empty file":
         (folder / "video.npy").write_bytes(b"")
+    elif damage == "one byte":
+        content = bytearray((folder / "images.npy").read_bytes())
+        content[-1] ^= 1
+        (folder / "images.npy").write_bytes(content)
     else:
         index = json.loads((folder / "index.json").read_text())
-        index["arrays"].remove("video")
+        del index["crc32"]["video"]
         (folder / "index.json").write_text("[]" if damage == "a list" else json.dumps(index))
     with pytest.raises(DataError, match=str(folder)):
         CropStore.open(folder)
 
 
 def test_rows_and_join(videos, tmp_path):
-    first = build_store([v.point_view() for v in videos[:2]], tmp_path / "first", "free")
-    second = build_store([videos[2].point_view()], tmp_path / "second", "free")
+    first = build_store([v.point_view() for v in videos[:2]], tmp_path / "first", Cut("free"))
+    second = build_store([videos[2].point_view()], tmp_path / "second", Cut("free"))
     part = first.rows(np.array([1, 4, 5]))
     np.testing.assert_array_equal(part.video, [0, 1, 1])
     np.testing.assert_array_equal(part.frame, [1, 1, 2])
@@ -285,11 +290,11 @@ sys.path.insert(0, sys.argv[1])
 import cv2, numpy as np
 from tiny import disc_video
 cv2.setNumThreads(2)
-from socl_core.data.crops import build_store, crop
+from socl_core.data.crops import Cut, build_store, crop
 video = disc_video(0, 2)
 for _ in range(20):
     crop(np.zeros((240, 320, 3), np.uint8), (100, 100), 100, 255)
-build_store([video, video], Path(sys.argv[2]) / "store", "box")
+build_store([video, video], Path(sys.argv[2]) / "store", Cut("box"))
 """
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from layouts import WIDTH, got10k_split, picture, some_boxes
+from layouts import HEIGHT, WIDTH, got10k_split, picture, some_boxes
 
 from socl_core.data import got10k
 from socl_core.data.sequence import box_centres
@@ -26,6 +26,7 @@ def test_absent_frames_and_empty_boxes_are_not_valid(tmp_path):
     assert sequence.valid.tolist() == [True, False, False, False]
     np.testing.assert_array_equal(sequence.boxes, boxes)
     assert np.isnan(sequence.points[1:]).all() and np.isfinite(sequence.points[0]).all()
+    (home / "cover.label").write_text("8\n8\n8\n0\n")
     (home / "absence.label").unlink()
     assert got10k.load(tmp_path)[0].valid.tolist() == [True, True, False, False]
 
@@ -69,11 +70,47 @@ def test_missing_and_damaged_files(tmp_path):
         got10k.load(tmp_path)
 
 
-@pytest.mark.parametrize("rows", [1, 2, 4])
-def test_rows_must_match_the_images(tmp_path, rows):
-    got10k_split(tmp_path, "test", boxes=some_boxes(rows))
+@pytest.mark.parametrize("split, rows", [("test", 2), ("test", 4), ("val", 1), ("train", 2)])
+def test_rows_must_match_the_images(tmp_path, split, rows):
+    got10k_split(tmp_path, split, boxes=some_boxes(rows))
     with pytest.raises(DataError, match=rf"groundtruth.txt has {rows} rows, but .* holds 3 images"):
-        got10k.load(tmp_path, "test")
+        got10k.load(tmp_path, split)
+
+
+def test_the_test_split_has_its_first_boxes_alone(tmp_path):
+    got10k_split(tmp_path, "test", names=("t",), boxes=some_boxes(1))
+    for label in got10k.LABELS:
+        (tmp_path / "test" / "t" / f"{label}.label").unlink()
+    (sequence,) = got10k.load(tmp_path, "test")
+    assert sequence.boxes[0].tolist() == [3, 5, 8, 6] and np.isnan(sequence.boxes[1:]).all()
+    assert sequence.valid.tolist() == [True, False, False]
+
+
+def test_a_target_that_is_covered_is_not_valid(tmp_path):
+    home = got10k_split(tmp_path, names=("a",)) / "a"
+    (home / "cover.label").write_text("8\n0\n1\n")
+    (home / "cut_by_image.label").write_text("0\n0\n1\n")
+    (a,) = got10k.load(tmp_path)
+    assert a.valid.tolist() == [True, False, True]
+    assert a.labels["cover"].tolist() == [8, 0, 1] and a.labels["cut_by_image"].tolist() == [0, 0, 1]
+    (home / "cover.label").write_text("8\n9\n1\n")
+    with pytest.raises(DataError, match="cover.label, row 2: expected 0 to 8, found '9'"):
+        got10k.load(tmp_path)
+
+
+def test_meta_information(tmp_path):
+    home = got10k_split(tmp_path, names=("a",)) / "a"
+    assert got10k.read_meta(home) == {"resolution": f"({WIDTH}, {HEIGHT})"}
+    for content in ("resolution: (1, 2)", "[METAINFO]\nno value", "[OTHER]\na: b"):
+        (home / "meta_info.ini").write_text(content)
+        with pytest.raises(DataError, match=r"meta_info.ini: expected a section \[METAINFO\]"):
+            got10k.read_meta(home)
+
+
+def test_the_published_names_and_numbers(tmp_path):
+    assert [len(got10k.official(tmp_path, split)) for split in got10k.SPLITS] == [9335, 180, 180]
+    place = got10k.official(tmp_path, "val")["GOT-10k_Val_000001"]
+    assert place.images == tmp_path / "val" / "GOT-10k_Val_000001"
 
 
 def test_a_video_of_one_frame(tmp_path):

@@ -58,7 +58,7 @@ def test_sequences_videos_and_frames_cut(root):
             data.load("otb", "test", root=root, **{label: 0})
 
 
-@pytest.mark.parametrize("spec", ["obt", "otb:", "lasot:x", ""])
+@pytest.mark.parametrize("spec", ["obt", "otb:", "lasott:x", "composite:x", ""])
 def test_unknown_specs_name_the_valid_ones(spec):
     for ask in (data.load, data.manifest, data.role):
         with pytest.raises(UsageError, match=rf"unknown data set '{spec}'.*composite.*got10k:PATH.*otb_dev"):
@@ -79,6 +79,7 @@ def test_an_otb_folder_has_the_split_of_its_role_alone(root):
     ("real_mini", "train", "train"), ("real_mini", "val", "dev"),
     ("got10k:x", "train", "train"), ("got10k:x", "val", "dev"), ("got10k:x", "test", "test"),
     ("otb", "test", "test"), ("otb", "dev", "test"), ("otb_dev", "dev", "dev"), ("otb_dev", "test", "dev"),
+    ("lasot", "test", "test"), ("lasot:x", "train", "train"), ("trackingnet:x", "train", "train"),
     ("otb:x/otb_dev/", "dev", "dev"), ("otb:x/OTB100", "dev", "test"), ("otb:otb_dev/x", "dev", "test"),
 ])  # fmt: skip
 def test_roles(spec, split, expected):
@@ -94,6 +95,27 @@ def test_role_of_a_relative_path(root, monkeypatch):
 def test_role_of_an_unknown_split(spec, split):
     with pytest.raises(UsageError, match=f"unknown split of {spec} '{split}'"):
         data.role(spec, split)
+
+
+def test_evaluation_splits_are_annotated_ones():
+    parts = {spec: [data.evaluation_split(spec, part) for part in ("dev", "test")]
+             for spec in ("composite", "real_mini", "lasot", "otb", "otb_dev")}  # fmt: skip
+    assert parts == {"composite": ["dev", "test"], "real_mini": ["val", "val"], "lasot": ["test", "test"],
+                     "otb": ["test", "test"], "otb_dev": ["dev", "dev"]}  # fmt: skip
+    with pytest.raises(UsageError, match="unknown split of real_mini 'train'"):
+        data.evaluation_split("real_mini", "train")
+
+
+def test_only_the_videos_asked_for_are_read(root, monkeypatch):
+    (root / "real_mini" / "train" / "b" / "groundtruth.txt").write_text("damaged")
+    assert names(data.load("real_mini", "train", root=root, videos=1)) == ["a"]
+
+
+def test_labels_are_cut_with_the_frames(root):
+    (a, _) = data.load("real_mini", "train", root=root, frames=2)
+    assert {name: rows.tolist() for name, rows in a.labels.items()} == {
+        "absence": [0, 0], "cover": [8, 8], "cut_by_image": [0, 0]}  # fmt: skip
+    assert a.point_view().labels == {}
 
 
 def test_available(root):

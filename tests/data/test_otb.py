@@ -32,6 +32,12 @@ def test_targets_of_one_folder_are_sequences_of_their_own(tmp_path):
         otb.load(tmp_path, ["Deer", "Joging"])
 
 
+def test_an_empty_file_of_a_numbered_target_is_no_target(tmp_path):
+    otb_sequence(tmp_path, "Human4", boxes=[], annotation="groundtruth_rect.1.txt")
+    otb_sequence(tmp_path, "Human4", annotation="groundtruth_rect.2.txt")
+    assert [sequence.name for sequence in otb.load(tmp_path)] == ["Human4.2"]
+
+
 @pytest.mark.parametrize("rows", [471, 770])
 def test_david_is_evaluated_from_300_to_770(tmp_path, rows):
     boxes = [[i + 1, 1, 5, 5] for i in range(rows)]
@@ -102,6 +108,12 @@ def test_truncated_jpeg_is_named_when_it_is_read(tmp_path):
 
 def test_otb13_is_fifty_folders():
     assert len(set(otb.OTB13)) == len(otb.OTB13) == 50
+
+
+def test_otb100_is_a_hundred_targets(tmp_path):
+    assert len(otb.official(tmp_path, "test")) == 100 and not otb.official(tmp_path, "dev")
+    assert len(set(otb.LISTS["otb100"])) == 98
+    assert otb.official(tmp_path, "test")["Skating2.2"].annotation == tmp_path / "Skating2" / "groundtruth_rect.2.txt"
 
 
 def test_real_otb(data_root):

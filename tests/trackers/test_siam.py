@@ -9,7 +9,8 @@ from socl_core.device import Compute
 from socl_core.errors import DataError, SoclError, UsageError
 from socl_core.metrics import iou
 from socl_core.models.alexnet import AlexNetV1
-from socl_core.trackers.siam import SiamOptions, SiamTracker, check_box, correlate
+from socl_core.trackers.search import check_box
+from socl_core.trackers.siam import SiamOptions, SiamTracker, correlate
 
 CPU = Compute(torch.device("cpu"), False)
 

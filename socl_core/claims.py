@@ -1,0 +1,199 @@
+"""The paper's claims as objects: what each one says, and how runs or maps of this book judge it.
+
+Every claim says that some difference is positive. It is reproduced when the whole 95 % interval is, contradicted
+when the whole interval is negative, else inconclusive.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from socl_core import data
+from socl_core.annotation import BUDGETS
+from socl_core.data.files import write_atomic
+from socl_core.device import Compute
+from socl_core.evidence import clip_evidence, sample_evidence
+from socl_core.experiments import (
+    HEADS,
+    NOISES,
+    PAPER_TABLE_1,
+    PAPER_TABLE_2,
+    PAPER_TABLE_4,
+    TABLE_1_COLUMNS,
+    Cell,
+    build_seeds,
+    built_results,
+    difference,
+    differences,
+    find_table,
+    recorded_protocol,
+    recorded_results,
+)
+from socl_core.identity import code_hash
+from socl_core.pipeline import CACHE, read_weights
+from socl_core.runs import Run
+from socl_core.spec import make_spec
+from socl_core.statistics import Estimate, estimate, verdict
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim that one cell is above another, or at most `margin` points below it.
+
+    section: where the paper says so. tag: S or A.
+    """
+
+    section: str
+    text: str
+    above: Cell
+    below: Cell
+    margin: float = 0.0
+    tag: Literal["S", "A"] = "S"
+
+    @property
+    def paper(self) -> float | None:
+        """The paper's difference in points."""
+        return self.above.paper - self.below.paper if self.above.paper and self.below.paper else None
+
+    def measured(self, protocol: str) -> dict[str, Estimate]:
+        """The difference with its interval, "recorded" and in "this build", where both cells have results."""
+        sources = {"recorded": (recorded_results, recorded_protocol(protocol)), "this build": (built_results, protocol)}
+        found = {}
+        for source, (get, own) in sources.items():
+            pair = [get(cell, protocol) for cell in (self.above, self.below)]
+            scored = (*pair, self.above.metric, self.above.measured_on(own))
+            if differences(*scored).size:
+                mean, low, high, seeds = difference(*scored)
+                found[source] = Estimate(mean + self.margin, low + self.margin, high + self.margin, seeds)
+        return found
+
+
+@dataclass(frozen=True)
+class MapClaim:
+    """A claim about maps, not trackers: `evidence` gives for a protocol a number a video, or None without a run."""
+
+    section: str
+    text: str
+    evidence: Callable[[str], list[float] | None]
+    tag: Literal["S", "A"] = "S"
+    paper: float | None = None
+
+    def measured(self, protocol: str) -> dict[str, Estimate]:
+        """Mean over videos with its interval, in "this build"; empty where the run behind it is missing."""
+        values = self.evidence(protocol)
+        return {"this build": estimate(values)} if values else {}
+
+
+def of_table(name: str) -> list[Claim]:
+    """The claims that a table makes. Raises `UsageError` for an unknown table."""
+    cells = {(cell.row, cell.column): cell for cell in find_table(name).cells}
+    section = f"Table {name}"
+    if name == "1":
+        above, below = reversed(PAPER_TABLE_1)
+        return [Claim(section, f"points above boxes, {c}", cells[above, c], cells[below, c]) for c in TABLE_1_COLUMNS]
+    if name == "2":
+        (box, socl), columns = PAPER_TABLE_2, [f"{hours}h" for hours in BUDGETS]
+        at_cost = [Claim(section, f"points above boxes at {c}", cells[socl, c], cells[box, c]) for c in columns]
+        first, last = columns[0], columns[-1]
+        growth = [
+            Claim(section, f"{row} grows from {first} to {last}", cells[row, last], cells[row, first])
+            for row in (socl, box)
+        ]
+        return at_cost + growth
+    if name == "3":
+        without, with_ = HEADS
+        return [
+            Claim(section, "a head harms SoCL-Siam", cells["SoCL-Siam", without], cells["SoCL-Siam", with_]),
+            Claim(section, "a head helps SoCL-CF", cells["SoCL-CF", with_], cells["SoCL-CF", without]),
+        ]
+    if name == "4":
+        best = cells["SoCL-Siam", "10%"]
+        others = [cells["SoCL-Siam", f"{eta:.0%}"] for eta in PAPER_TABLE_4 if eta != 0.1]
+        return [Claim(section, f"eta 10% above {cell.column}", best, cell) for cell in others]
+    if name == "noise":
+        # How much is a small loss? The paper's lead of points over boxes: more noise than that would undo it.
+        lead = PAPER_TABLE_2["SoCL-Siam"][-1] - PAPER_TABLE_2["Box-Siam"][-1]
+        clean, *noisy = (cells["SoCL-Siam", f"error {noise:.0%}"] for noise in NOISES)
+        text = f"clicks with an {{}} of the target's side cost less than {lead:.1f}"
+        return [Claim("abstract", text.format(cell.column), cell, clean, lead, "A") for cell in noisy]
+    return []
+
+
+def of_maps() -> list[MapClaim]:
+    """The claims of sections D and E of the supplement."""
+    clip = {
+        "collapse": "without a clip most of the TOP map lies within two cells of the click",
+        "widening": "clipped at eta 10 %, weight moves away from the click",
+        "spill": "from 10 to 20 %, weight moves into the background",
+    }
+    samples = {
+        "boundary": "soft negatives favour cells beside the target",
+        "counterparts": "soft negatives favour other objects",
+    }
+    parts = (("section D", clip, _clip), ("section E", samples, _samples))
+    return [
+        MapClaim(section, text, lambda protocol, name=name, measure=measure: measure(protocol).get(name))
+        for section, texts, measure in parts
+        for name, text in texts.items()
+    ]
+
+
+def all_claims() -> list[Claim | MapClaim]:
+    """Every checkable statement of the paper, in its order; the abstract's first."""
+    return [*of_table("noise"), *(claim for name in "1234" for claim in of_table(name)), *of_maps()]
+
+
+def judged(claim: Claim | MapClaim, protocol: str) -> dict:
+    """A claim as plain data: section, tag, text, paper, difference with interval, seeds, source, verdict.
+
+    Judged by the source with the most seeds. The verdict is "not run" where there is none.
+    """
+    found = claim.measured(protocol)
+    row = {"section": claim.section, "tag": claim.tag, "claim": claim.text, "paper": claim.paper}
+    if not found:
+        return row | {"difference": None, "interval": None, "seeds": 0, "source": None, "verdict": "not run"}
+    source, d = max(found.items(), key=lambda item: item[1].seeds)
+    return row | {
+        "difference": round(d.mean, 2),
+        "interval": [round(d.low, 2), round(d.high, 2)],
+        "seeds": d.seeds,
+        "source": source,
+        "verdict": verdict(d),
+    }
+
+
+def _clip(protocol: str) -> dict[str, list[float]]:
+    videos = make_spec(protocol, "socl-siam").test_videos
+    return _kept(f"clip-{data.manifest('composite', 'test')}-{videos}", lambda: clip_evidence(_test_videos(videos)))
+
+
+def _samples(protocol: str) -> dict[str, list[float]]:
+    spec = make_spec(protocol, "socl-siam", seed=build_seeds(protocol)[0])
+    run = Run.of(spec)
+    if run.state != "ok":
+        return {}
+
+    def measure():
+        compute = Compute.choose()
+        network = read_weights(run.folder / "weights.safetensors", compute)
+        return sample_evidence(_test_videos(spec.test_videos), network, spec, compute)
+
+    return _kept(f"samples-{run.id}", measure)
+
+
+def _test_videos(videos: int | None) -> list:
+    return data.load("composite", "test", videos=videos, cache=CACHE)
+
+
+def _kept(key: str, measure: Callable[[], dict[str, np.ndarray]]) -> dict[str, list[float]]:
+    """What `measure` returned the last time that the same code was asked for the same key."""
+    digest = hashlib.sha256(f"{key} {code_hash('socl_core.evidence')}".encode()).hexdigest()[:16]
+    path = Path(CACHE) / "evidence" / f"{digest}.json"
+    if not path.exists():
+        write_atomic(path, json.dumps({name: values.tolist() for name, values in measure().items()}))
+    return json.loads(path.read_text())

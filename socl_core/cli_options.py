@@ -1,0 +1,43 @@
+"""Options that several `socl` commands share."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+
+from socl_core.errors import UsageError
+
+
+def _use_root(root: Path | None) -> Path | None:
+    if root:
+        os.environ["SOCL_DATA"] = str(root)
+    return root
+
+
+DataRoot = Annotated[
+    Path | None,
+    typer.Option("--data-root", callback=_use_root, help="Folder of the named data sets; else SOCL_DATA, else ./data."),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def settings(pairs: list[str]) -> dict:
+    """`name=value` pairs with YAML values. A comma separates the items of a list."""
+    changes = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not sign or not name:
+            raise UsageError(f"--set takes name=value, found '{pair}'")
+        changes[name] = yaml_value(value)
+    return changes
+
+
+def yaml_value(text: str):
+    """The value that a text stands for in YAML. Raises `UsageError` for one that is none."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise UsageError(f"'{text}' is no value; a bracket or quote may be missing") from None

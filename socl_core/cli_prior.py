@@ -1,0 +1,111 @@
+"""The `socl prior` and `socl objectness` commands."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from socl_core.cli_options import AsJson, DataRoot
+from socl_core.errors import UsageError, unknown
+
+prior_app = typer.Typer(
+    help="Objectness around annotated points: build it for a data set, score it.", no_args_is_help=True
+)
+objectness_app = typer.Typer(help="The measure behind the prior.", no_args_is_help=True)
+
+
+@prior_app.command("build")
+def build(
+    data: Annotated[list[str], typer.Option(help="Data set, LOADER or LOADER:PATH; may be repeated.")],
+    split: Annotated[str, typer.Option(help="Split of the data set.")] = "train",
+    videos: Annotated[int | None, typer.Option(min=1, help="At most this many videos.")] = None,
+    frames: Annotated[int | None, typer.Option(min=1, help="At most this many frames a video, evenly spread.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    data_root: DataRoot = None,
+) -> None:
+    """Compute and keep the objectness around every annotated point; a killed build goes on where it was.
+
+    Training builds what it needs by itself; this command does it beforehand, on as many cores as there are.
+    Only points are read.
+    """
+    from socl_core import data as sets
+    from socl_core.data.crops import spread
+    from socl_core.pipeline import CACHE, prior_folder, training_content
+    from socl_core.prior_store import build_priors
+
+    for name in data:
+        if missing := sets.available(name):
+            raise UsageError(missing)
+        folder = prior_folder(training_content(name, split, videos, frames))
+        sequences = [spread(s, frames).point_view() for s in sets.load(name, split, videos=videos, cache=CACHE)]
+        built = build_priors(sequences, folder, workers)
+        size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+        print(f"{name}: {built} of {len(sequences)} videos computed now, {size / 1e6:.1f} MB in {folder}")
+
+
+@prior_app.command("score")
+def score(
+    data: Annotated[str, typer.Option(help="Data set with boxes, LOADER or LOADER:PATH.")] = "composite",
+    split: Annotated[str, typer.Option(help="Split of the data set; choose between variants on dev only.")] = "dev",
+    eta: Annotated[float, typer.Option(help="Clip fraction.")] = 0.1,
+    prior: Annotated[str, typer.Option(help="objectness, gaussian or oracle.")] = "objectness",
+    scale: Annotated[str, typer.Option(help="Crop scale: window, free or box (the true one).")] = "window",
+    cues: Annotated[str, typer.Option(help="Cues of the measure, comma separated: ms, cc, ss, ed.")] = "ms,cc,ss",
+    sampling: Annotated[str, typer.Option(help="Windows: lattice or saliency.")] = "lattice",
+    frames: Annotated[int, typer.Option(min=1, help="At most this many frames a video.")] = 20,
+    json_: AsJson = False,
+    data_root: DataRoot = None,
+) -> None:
+    """How much of the prior lies on the target, and how well it knows the target's size."""
+    from functools import partial
+
+    from socl_core import data as sets
+    from socl_core.models.alexnet import GRID
+    from socl_core.objectness import SAMPLINGS, Measure, objectness
+    from socl_core.pipeline import CACHE
+    from socl_core.prior import check_eta
+    from socl_core.prior_quality import quality
+
+    if missing := sets.available(data):
+        raise UsageError(missing)
+    if sampling not in SAMPLINGS:
+        raise unknown("sampling", sampling, SAMPLINGS)
+    find = partial(objectness, measure=Measure.read(tuple(cues.split(","))), sampling=sampling)
+    found = quality(sets.load(data, split, cache=CACHE), GRID, check_eta(eta), frames, prior, scale, find)
+    if json_:
+        asked = {"data": data, "split": split, "eta": eta, "cues": cues, "sampling": sampling}
+        print(json.dumps(asked | {"scale": scale, "prior": prior} | found))
+    else:
+        for name, value in found.items():
+            print(f"{name:22} {value:.4g}")
+
+
+@objectness_app.command("fit")
+def fit(
+    out: Annotated[Path, typer.Option(help="JSON file for the likelihoods.")],
+    data: Annotated[list[str] | None, typer.Option(help="Training sets with boxes; may be repeated.")] = None,
+    frames: Annotated[int, typer.Option(min=1, help="At most this many frames of each set.")] = 256,
+    data_root: DataRoot = None,
+) -> None:
+    """Learn the likelihoods of the objectness cues from the boxes of training videos."""
+    from socl_core import data as sets
+    from socl_core.data.files import write_atomic
+    from socl_core.identity import code_hash
+    from socl_core.objectness_fit import fit as fit_table
+    from socl_core.objectness_fit import sample_windows
+    from socl_core.pipeline import CACHE
+
+    data = data or ["composite"]
+    for name in data:
+        if missing := sets.available(name):
+            raise UsageError(missing)
+    samples = [sample_windows(sets.load(name, "train", cache=CACHE), frames) for name in data]
+    provenance = {
+        "command": f"socl objectness fit {' '.join(f'--data {name}' for name in data)} --frames {frames}",
+        "data": {name: sets.manifest(name, "train") for name in data},
+        "code": code_hash("socl_core.cues"),
+        "windows": sum(len(s.overlap) for s in samples),
+    }
+    write_atomic(out, json.dumps(fit_table(samples) | {"provenance": provenance}, indent=1) + "\n")
+    print(f"likelihoods of {provenance['windows']} windows in {out}")

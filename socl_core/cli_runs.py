@@ -1,0 +1,115 @@
+"""`socl status`, `socl why`, `socl gc`: the run store."""
+
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from socl_core.cli_options import AsJson, DataRoot, Device
+from socl_core.errors import DataError, UsageError, unknown
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to `socl`."""
+    app.command()(status)
+    app.command()(why)
+    app.command()(gc)
+    app.command(hidden=True)(run)
+
+
+def status(json_: AsJson = False, data_root: DataRoot = None) -> None:
+    """Every run in the store: its state, since when, and whether code or data have changed since."""
+    from socl_core.runs import all_runs
+
+    rows = []
+    for run in all_runs():
+        try:
+            spec, state, reasons = run.read("spec.json"), run.state, run.staleness()
+            result = run.read("result.json") if state == "ok" else None
+        except DataError as error:  # one damaged run hides no other
+            print(f"socl: {error}", file=sys.stderr)
+            continue
+        row = {
+            "protocol": spec["protocol"],
+            "run": run.id,
+            "method": spec["method"],
+            "seed": spec["seed"],
+            "state": "stale" if state == "ok" and reasons else state,
+            # A clock that was set back would make it negative.
+            "hours": max(0.0, round((time.time() - run.since) / 3600, 2)) if run.since else None,
+            "changed": reasons,
+        }
+        if result:
+            row["auc"] = {name: round(100 * mean["auc"], 1) for name, mean in result["mean"].items()}
+        elif state == "failed":
+            row["cause"] = run.read("state.json")["cause"]
+        rows.append(row)
+    if json_:
+        print(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        changed = f"{row['changed'][0]}{' ...' if len(row['changed']) > 1 else ''}" if row["changed"] else ""
+        print(
+            f"{row['protocol']:10} {row['run']}  {row['method']:12} seed {row['seed']}  {row['state']:8} "
+            f"{_age(row['hours']):>6}  {row.get('auc') or row.get('cause') or ''}  {changed}".rstrip()
+        )
+    if not rows:
+        print("no runs yet; `socl table 2 --run` or `make book` makes some")
+
+
+def _age(hours: float | None) -> str:
+    if hours is None:
+        return ""
+    return f"{60 * hours:.0f} min" if hours < 2 else f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} d"
+
+
+def why(
+    run: Annotated[str, typer.Argument(help="Id of a run, or its first digits.")], data_root: DataRoot = None
+) -> None:
+    """Which inputs of a run have changed since it was made."""
+    from socl_core.runs import all_runs
+
+    found = [r for r in all_runs() if r.id.startswith(run)]
+    if not found:
+        raise unknown("run", run, [r.id for r in all_runs()])
+    if len(found) > 1:
+        raise UsageError(f"'{run}' names {len(found)} runs: {', '.join(r.id for r in found)}")
+    reasons = found[0].staleness()
+    print("\n".join(reasons) if reasons else f"{found[0].id} is current: code, data and parameters are as they were")
+
+
+def gc(
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False, data_root: DataRoot = None
+) -> None:
+    """Delete what no present spec leads to: stale runs, caches of other code, halves of killed builds."""
+    from socl_core.pipeline import stale_caches
+    from socl_core.runs import all_runs
+
+    stale = {r.folder: reasons[0] for r in all_runs() if r.state != "running" and (reasons := r.staleness())}
+    unused = stale | stale_caches()
+    if not unused:
+        print("nothing to delete")
+        return
+    for path, reason in unused.items():
+        print(f"{_megabytes(path):8.1f} MB  {path}  ({reason})")
+    if yes or typer.confirm(f"delete these {len(unused)}?"):
+        for path in unused:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        print(f"{len(unused)} deleted")
+
+
+def _megabytes(folder: Path) -> float:
+    return sum(path.stat().st_size for path in [folder, *folder.rglob("*")] if path.is_file()) / 1e6
+
+
+def run(spec_file: Path, device: Device = "auto") -> None:
+    """Do the run whose spec is in a file of the run store."""
+    from socl_core.pipeline import run_or_load
+    from socl_core.runs import Run
+    from socl_core.spec import RunSpec
+
+    run_or_load(RunSpec.model_validate(Run(spec_file.parent).read(spec_file.name)), device)

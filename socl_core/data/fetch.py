@@ -1,0 +1,221 @@
+"""Fetching sequences that may be fetched freely: download with resume, checksums, unpacking that stays inside.
+
+An archive is downloaded to `<folder>/.NAME.zip.part`, where an interrupted download goes on, checked, unpacked
+to a folder beside it, checked again as a sequence, and only then renamed to `<folder>/NAME`.
+"""
+
+import hashlib
+import json
+import shutil
+import stat
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from http import HTTPStatus
+from http.client import HTTPException
+from pathlib import Path, PurePosixPath
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from tqdm import tqdm
+
+from socl_core.data import otb
+from socl_core.data.files import read_text, write_atomic
+from socl_core.data.scan import scan
+from socl_core.errors import DataError, SoclError, UsageError, unknown
+
+OTB_SOURCE = otb.SITE + "seq"
+CHECKSUMS = "checksums.json"  # beside the data: name -> SHA-256 of its archive
+TRIES = 5  # connections in a row that bring no new byte
+CHUNK = 1 << 16  # most bytes that are read at once
+SECONDS = 60  # without an answer
+MOST_BYTES, MOST_FILES = 8 << 30, 100_000  # unpacked, of one sequence
+
+
+def fetch_otb(
+    names: list[str], folder: Path, source: str = OTB_SOURCE, checksums: dict[str, str] | None = None,
+    say: Callable[[str], None] = print,
+) -> None:  # fmt: skip
+    """Fetch the folders of OTB sequences (`Jogging`, not `Jogging.1`) from `<source>/<name>.zip` into `folder`.
+
+    checksums: SHA-256 by name; where one is not given, that in `folder/checksums.json` holds, which notes what
+    a first download brought. A sequence that is there and complete is left as it is. say: gets what was done.
+    Raises `UsageError` for an unknown name or address, and, once all were tried, `DataError` with those that cannot be
+    fetched, are not what their checksum says, or are no safe archive or no whole sequence.
+    """
+    if not source.startswith(("http://", "https://")):
+        raise UsageError(f"an address begins with http:// or https://, found '{source}'")
+    for name in names:
+        if name not in otb.LISTS["otb100"]:
+            raise unknown("OTB sequence", name, otb.LISTS["otb100"])
+    failures = []
+    for name in dict.fromkeys(names):
+        url = f"{source.rstrip('/')}/{name}.zip"
+        try:
+            say(f"{name}: {_fetch(name, folder, url, (checksums or {}).get(name))}")
+        except DataError as error:
+            failures.append(f"{name}: {error}")
+    if failures:
+        raise DataError("not fetched: " + "; ".join(failures))
+
+
+def _fetch(name: str, folder: Path, url: str, expected: str | None) -> str:
+    """Fetch one sequence; what was done, in words."""
+    if (folder / name).exists():
+        _require_whole(folder, name, f"delete {folder / name} to fetch it again")
+        return "complete, left as it is"
+    noted = read_checksums(folder / CHECKSUMS) if (folder / CHECKSUMS).exists() else {}
+    expected = expected or noted.get(name)
+    archive = folder / f".{name}.zip.part"
+    download(url, archive)
+    try:
+        found = check_archive(archive, expected)
+        with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=folder) as unpacked:
+            unpack(archive, Path(unpacked))
+            _require_whole(Path(unpacked), name, "nothing was kept of it")
+            write_atomic(folder / CHECKSUMS, json.dumps(noted | {name: found}, indent=1, sort_keys=True) + "\n")
+            (Path(unpacked) / name).rename(folder / name)
+    except DataError:
+        archive.unlink()  # it would fail again
+        raise
+    archive.unlink()
+    known = "as expected" if expected else f"not known before, noted in {folder / CHECKSUMS}"
+    return f"fetched; SHA-256 {found}, {known}"
+
+
+def read_checksums(path: Path) -> dict[str, str]:
+    """SHA-256 by name from a JSON file. Raises `DataError` for anything else."""
+    try:
+        found = json.loads(read_text(path))
+    except ValueError as error:
+        raise DataError(f"{path}: expected JSON, {error}") from None
+    if not isinstance(found, dict) or not all(is_sha256(value) for value in found.values()):
+        raise DataError(f"{path}: expected one object of names and SHA-256 values of 64 hex digits")
+    return {name: value.lower() for name, value in found.items()}
+
+
+def is_sha256(value: object) -> bool:
+    """Whether a value is text of 64 hex digits."""
+    return isinstance(value, str) and len(value) == 64 and set(value.lower()) <= set("0123456789abcdef")
+
+
+def download(url: str, path: Path) -> None:
+    """Download `url` to `path`, going on after the bytes that are there.
+
+    The server's tag of the file is kept in `<path>.tag`, so that parts of two versions are never joined.
+    Raises `DataError` when the server refuses or the connection breaks again and again; the part stays.
+    """
+    tries = TRIES
+    while True:
+        before = _size(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if _continue(url, path) in (None, _size(path)):
+                path.with_suffix(".tag").unlink(missing_ok=True)
+                return
+            error: Exception | str = "the server closed the connection"
+        except HTTPError as refused:
+            raise DataError(f"cannot fetch {url}: the server answers {refused.code} {refused.reason}") from None
+        except (URLError, HTTPException, ConnectionError, TimeoutError) as broken:
+            error = broken
+        except (OSError, ValueError) as failed:  # the disk, or what is no address
+            raise DataError(f"cannot fetch {url} to {path}: {failed}") from None
+        tries = TRIES if _size(path) > before else tries - 1
+        if not tries:
+            kept = f"{_size(path)} bytes are kept, the same command goes on after them"
+            raise DataError(f"cannot fetch {url}: {error}; {kept}") from None
+
+
+def _continue(url: str, path: Path) -> int | None:
+    """One connection; the whole size of the file, if the server tells."""
+    tag, start = path.with_suffix(".tag"), _size(path)
+    headers = {"Range": f"bytes={start}-"} if start else {}
+    if start and tag.exists():
+        headers["If-Range"] = tag.read_text()
+    try:
+        reply = urlopen(Request(url, headers=headers), timeout=SECONDS)
+    except HTTPError as refused:
+        if refused.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not start:
+            raise
+        if refused.headers["Content-Range"] == f"bytes */{start}":
+            return start  # nothing is left
+        path.unlink()  # not the file that was begun
+        return -1
+    with reply:
+        start = start if reply.status == HTTPStatus.PARTIAL_CONTENT else 0
+        sent = reply.headers.get("Content-Range", "no range")
+        if start and not sent.startswith(f"bytes {start}-"):
+            raise URLError(f"asked for the bytes from {start} on, the server sends {sent}")
+        length = reply.headers["Content-Length"]
+        total = start + int(length) if length else None
+        version = reply.headers.get("ETag", "W/")  # a weak tag does not say that bytes are the same
+        version = reply.headers.get("Last-Modified", "") if version.startswith("W/") else version
+        if version:
+            write_atomic(tag, version)
+        label = path.name.strip(".").partition(".")[0]
+        bar = tqdm(total=total, initial=start, desc=label, unit="B", unit_scale=True)
+        with bar, open(path, "ab" if start else "wb") as file:
+            while chunk := reply.read1(CHUNK):  # what has arrived, so that a cut loses nothing
+                file.write(chunk)
+                bar.update(len(chunk))
+    return total
+
+
+def check_archive(path: Path, expected: str | None) -> str:
+    """SHA-256 of a file. Raises `DataError` if it is not as expected or no zip archive."""
+    with open(path, "rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if expected and found != expected.lower():
+        raise DataError(f"the archive has SHA-256 {found}, expected {expected}; it was removed")
+    if not zipfile.is_zipfile(path):
+        raise DataError("what the server sent is no zip archive; it was removed")
+    return found
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a zip archive below `folder`. Nothing is written when any member is refused.
+
+    Raises `DataError` for a member whose path leaves the folder, a link or other special file, more than
+    `MOST_FILES` or `MOST_BYTES`, and damaged contents; `SoclError` when the disk has no room.
+    """
+    try:
+        with zipfile.ZipFile(archive) as content:
+            members = content.infolist()
+            for member in members:
+                _require_safe(member)
+            size, room = sum(member.file_size for member in members), shutil.disk_usage(folder).free
+            if len(members) > MOST_FILES or size > MOST_BYTES:
+                limit = f"at most {MOST_FILES} and {MOST_BYTES}"
+                raise DataError(f"the archive would unpack to {len(members)} files and {size} bytes; expected {limit}")
+            if size > room:
+                raise SoclError(f"{folder} has room for {room} bytes; {size} are needed")
+            content.extractall(folder)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+        raise DataError(f"the archive cannot be unpacked: {error}") from None
+    except OSError as error:
+        raise SoclError(f"cannot unpack to {folder}: {error}") from None
+
+
+def _require_safe(member: zipfile.ZipInfo) -> None:
+    name, kind = member.orig_filename, stat.S_IFMT(member.external_attr >> 16)
+    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or set("\\:\0") & set(name):
+        raise DataError(f"the archive holds '{name}', which may leave the folder; nothing was unpacked")
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise DataError(f"the archive holds '{name}', a link or special file; nothing was unpacked")
+
+
+def _require_whole(folder: Path, name: str, remedy: str) -> None:
+    """Raises `DataError` unless a folder holds the whole sequence, all its targets."""
+    try:
+        (split,) = otb.roles(folder)
+        found = scan(f"otb:{folder}", split, [name]).findings
+    except UsageError:
+        raise DataError(f"there is no {name}/img with {name}/groundtruth_rect.txt; {remedy}") from None
+    for finding in found:
+        if finding.state != "complete":
+            raise DataError(f"{finding.name} is {finding.state}: {finding.detail}; {remedy}")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

@@ -1,0 +1,119 @@
+"""Which sequences of a data set are complete, missing or damaged: asked before any work starts."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from socl_core import data
+from socl_core.data.files import Place
+from socl_core.data.sequence import MARKERS, TAIL, is_truncated, read_image
+from socl_core.errors import DataError, unknown
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a scan found of one sequence; detail says what is missing or damaged."""
+
+    name: str
+    state: Literal["complete", "missing", "damaged"]
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Findings of one split. unnamed: how many sequences of the published split are missing besides these, where
+    only their number is known. cause: why no sequence was found at all, if so."""
+
+    findings: list[Finding] = field(default_factory=list)
+    unnamed: int = 0
+    cause: str = ""
+
+    def count(self, state: str) -> int:
+        """How many sequences have that state."""
+        return sum(finding.state == state for finding in self.findings) + self.unnamed * (state == "missing")
+
+
+def scan(
+    spec: str, split: str, sequences: Iterable[str] | None = None, root: Path | str | None = None,
+    official: bool = False, decode: bool = False, progress: Callable[[Iterable], Iterable] = iter,
+) -> Scan:  # fmt: skip
+    """State of the sequences of a split, or of those named in `sequences`.
+
+    Damaged is what its loader refuses, a sequence with a truncated image, and, if official, one without the
+    label files of the published data set. Images are judged by their first and last bytes; decode: by decoding.
+    official: sequences of the published split that are not there are findings as well.
+    progress: wraps the sequences while they are gone through, as tqdm does.
+    Raises `UsageError` for an unknown data set, split or sequence.
+    """
+    layout, path = data.resolve(spec, root)
+    if path is None:
+        return Scan([Finding(s.name, "complete") for s in data.load(spec, split, sequences)])
+    if split not in (roles := layout.roles(path)):
+        raise unknown(f"split of {spec}", split, roles)
+    places, cause = {}, ""
+    try:
+        places = layout.find(path, split)
+    except DataError as error:
+        cause = str(error)
+    if official:
+        there = {place.images for place in places.values()}
+        places |= {name: at for name, at in layout.official(path, split).items() if at.images not in there}
+    unnamed = max(0, layout.COUNTS.get(split, 0) - len(places)) if official and sequences is None else 0
+    places = _wanted(places, sequences)
+    rows = progress(places.items())
+    return Scan([_finding(layout, name, place, official, decode) for name, place in rows], unnamed, cause)
+
+
+def require_complete(spec: str, split: str, sequences: Iterable[str] | None = None) -> None:
+    """Raises `DataError` with all sequences of a split, or of those named, that are not complete."""
+    layout, path = data.resolve(spec)
+    found = scan(spec, split, layout.find(path, split, sequences)) if path else Scan()
+    if bad := [finding for finding in found.findings if finding.state != "complete"]:
+        named = "; ".join(f"{finding.name} is {finding.state}: {finding.detail}" for finding in bad[:10])
+        more = f"; and {len(bad) - 10} more" if len(bad) > 10 else ""
+        count = f"{len(bad)} of {len(found.findings)} sequences cannot be used, nothing was started"
+        raise DataError(f"{count}: {named}{more}")
+
+
+def _wanted(places: dict[str, Place], sequences: Iterable[str] | None) -> dict[str, Place]:
+    """The places of named sequences; the name of an OTB folder stands for all its targets."""
+    if sequences is None:
+        return places
+    wanted = set(sequences)
+    known = places.keys() | {name.partition(".")[0] for name in places}
+    if strangers := sorted(wanted - known):
+        raise unknown("sequence", strangers[0], known)
+    return {name: place for name, place in places.items() if {name, name.partition(".")[0]} & wanted}
+
+
+def _finding(layout, name: str, place: Place, official: bool, decode: bool) -> Finding:
+    if not place.images.is_dir():
+        return Finding(name, "missing", f"no folder {place.images}")
+    try:
+        paths = layout.read(name, place).frames.paths
+    except DataError as error:
+        return Finding(name, "damaged", str(error))
+    beside = layout.BESIDE if official and not place.first_only else ()
+    if lacking := [file for file in beside if not (place.annotation.parent / file).exists()]:
+        return Finding(name, "damaged", f"no {', '.join(lacking)} in {place.annotation.parent}")
+    faults = [fault for path in paths if (fault := image_fault(path, decode))]
+    if faults:
+        return Finding(name, "damaged", f"{len(faults)} of {len(paths)} images, the first: {faults[0]}")
+    return Finding(name, "complete")
+
+
+def image_fault(path: Path, decode: bool = False) -> str | None:
+    """Why an image file is no whole JPEG or PNG, by its first and last bytes or by decoding it; None if it is."""
+    try:
+        if decode:
+            read_image(path)
+        with open(path, "rb") as file:
+            head = file.read(8)
+            file.seek(max(0, path.stat().st_size - TAIL))
+            tail = file.read()
+    except (DataError, OSError) as error:
+        return str(error)
+    if not any(head.startswith(start) for start, _ in MARKERS):
+        return f"{path.name} is no JPEG or PNG"
+    return f"{path.name} is truncated" if is_truncated(head, tail) else None

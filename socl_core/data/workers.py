@@ -1,0 +1,46 @@
+"""One function over many jobs in worker processes, with progress."""
+
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
+import cv2
+import torch
+from tqdm import tqdm
+
+from socl_core.errors import SoclError
+
+
+def in_workers(function: Callable, jobs: list, workers: int, label: str, unit: str = "video") -> list:
+    """`[function(job) for job in jobs]` in forked processes. Raises `SoclError` when one of them dies."""
+    # A forked process waits for ever for OpenCV's threads of its parent, so the parent has none at the fork.
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        context = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=_setup, initargs=(os.getpid(),)) as pool:
+            return list(tqdm(pool.map(function, jobs), total=len(jobs), desc=label, unit=unit, mininterval=1))
+    except BrokenProcessPool as error:
+        raise SoclError(
+            f"a worker died over {label}; is there enough memory? the command can be repeated and goes on"
+        ) from error
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _setup(parent: int):
+    # Neither library's threads survive a fork; with one thread each, none is waited for.
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int):
+    """Ends this process once its parent is gone: a worker of a killed one would wait for work for ever."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)

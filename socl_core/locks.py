@@ -1,0 +1,58 @@
+"""Locks on files: one process works on a run, a build or a notebook at a time, and a killed one holds none."""
+
+import fcntl
+import os
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from socl_core.errors import DataError, SoclError
+
+PATIENCE = 2.0  # seconds; a look at a lock takes it for a moment, and a killed process takes one to end
+
+
+@contextmanager
+def lock(path: Path, work: str) -> Iterator[IO]:
+    """Holds the lock of a file, made where it is not there; the system releases it however the process ends.
+
+    Raises `SoclError` when another process has `work` in hand, `DataError` when the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "a+b", buffering=0)  # noqa: SIM115 - closed below; "w" would empty the file of a holder
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {error.strerror or error}") from error
+    with file:
+        end = time.monotonic() + PATIENCE
+        while not _taken(file):
+            if time.monotonic() > end:
+                file.seek(0)
+                raise SoclError(f"another process ({file.read().decode()}) {work}; wait for it to end")
+            time.sleep(0.02)
+        with suppress(OSError):  # who holds it is for messages only; a full disk is found by what follows
+            file.truncate(0)
+            file.write(f"{os.getpid()} on {platform.node()}".encode())
+        yield file
+
+
+def locked(path: Path) -> bool:
+    """Whether a process holds the lock of a file."""
+    try:
+        with open(path) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+
+
+def _taken(file: IO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,82 @@
+"""SoCL-Siam, Box-Siam, and their network with random weights: all three track as SiamFC does."""
+
+import torch
+import torch.nn.functional as F
+
+from socl_core import losses, prior, soft_samples
+from socl_core.data.crops import EXEMPLAR, Cut
+from socl_core.device import Compute
+from socl_core.distributed import gather, share
+from socl_core.methods import Method
+from socl_core.models.siamese import SiameseNetwork
+from socl_core.spec import RunSpec
+from socl_core.trackers.siam import SiamOptions, SiamTracker, correlate
+from socl_core.train import Batches
+
+
+def network(spec: RunSpec) -> SiameseNetwork:
+    """The untrained network of a spec."""
+    return SiameseNetwork(spec.backbone, spec.width, spec.head, spec.correlation)
+
+
+def tracker(spec: RunSpec, network: SiameseNetwork, compute: Compute) -> SiamTracker:
+    """A tracker with the network's backbone."""
+    options = SiamOptions(correlation=spec.correlation, scales=spec.scales, window_influence=spec.window_influence)
+    return SiamTracker(network.backbone, compute, options)
+
+
+def socl_step(batches: Batches, step: int, network: SiameseNetwork) -> dict[str, torch.Tensor]:
+    """Loss of SoCL-Siam on the batch of a step, with what the training record shows."""
+    spec, compute = batches.spec, batches.compute
+    rows, maps, gain = share(batches.draw(step))
+    pairs, flat_rows, flat_maps = rows.shape[1], rows.flatten(), maps.flatten(0, 1)
+    with compute.autocast():
+        features = network(batches.crops(flat_rows, flat_maps, gain.ravel(), spec.crop))
+    features = features.float()
+    top = batches.top_maps(flat_rows, flat_maps, spec.crop)
+    gst = soft_samples.global_soft_template(features, top)
+    other = gst.roll(pairs, 0)  # the GST of the paired frame
+    sns, hard = soft_samples.soft_negative_sample(other, features, top, spec.tau_n, spec.background)
+    loss = losses.socl_loss(gather(gst[:pairs]), gather(gst[pairs:]), gather(sns), spec.tau)
+    shown = {
+        "positive": F.cosine_similarity(gst, other, dim=1),
+        "hard_negative": F.cosine_similarity(gst, sns.roll(pairs, 0), dim=1),
+        "top_cells": prior.entropy(top).exp(),
+        "sns_cells": prior.entropy(hard).exp(),
+    }
+    return {"loss": loss} | {name: gather(values.detach()).mean() for name, values in shown.items()}
+
+
+def box_step(batches: Batches, step: int, network: SiameseNetwork) -> dict[str, torch.Tensor]:
+    """Loss of Box-Siam on the batch of a step."""
+    spec, compute = batches.spec, batches.compute
+    (first, second), maps, gain = share(batches.draw(step))
+    maps[0][:, 1:] = 0  # the template is centred on its target, as it is in tracking
+    with compute.autocast():
+        template = network(batches.crops(first, maps[0], gain[0], batches.grid.centred(EXEMPLAR)))
+        features = network(batches.crops(second, maps[1], gain[1], spec.crop))
+    response = gather(network.adjust(correlate(template, features, spec.correlation)))
+    offsets = gather((maps[1][:, 1:] * maps[1][:, :1]).to(compute.device))
+    labels = losses.response_labels(offsets, response.shape[-1], batches.grid.stride, spec.radius)
+    return {
+        "loss": losses.balanced_bce(response, labels),
+        "positive": (response * labels).sum() / labels.sum().clamp(min=1),
+        "hard_negative": response.masked_fill(labels > 0, -torch.inf).amax(),
+    }
+
+
+def point_cut(spec: RunSpec) -> Cut:
+    """Training crops in the point condition."""
+    return Cut(spec.scale_rule)
+
+
+def box_cut(spec: RunSpec) -> Cut:
+    """Training crops in the box condition."""
+    return Cut("box")
+
+
+METHODS = {
+    "socl-siam": Method("points", tracker, network, socl_step, point_cut),
+    "box-siam": Method("boxes", tracker, network, box_step, box_cut),
+    "random-siam": Method(None, tracker, network),
+}

@@ -1,0 +1,47 @@
+"""Weights from a file as the start of a backbone, such as those of ImageNet."""
+
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from socl_core.errors import DataError
+
+CLASSES = ("fc.weight", "fc.bias")
+
+
+def load_init(backbone: nn.Module, path: Path) -> None:
+    """Puts weights of a file into a backbone: a state dict of safetensors or of torch, with or without classes.
+
+    Raises `DataError` when the file cannot be read, lacks a tensor, has one too many or one of another shape.
+    """
+    weights = {name: tensor for name, tensor in _read_tensors(path).items() if name not in CLASSES}
+    wanted = {name: tensor for name, tensor in backbone.state_dict().items() if not name.startswith("norm.")}
+    optional = {name for name in wanted if name.endswith("num_batches_tracked")}
+    if missing := wanted.keys() - weights.keys() - optional:
+        raise DataError(f"{path} has no tensor {min(missing)}: expected the state dict of {type(backbone).__name__}")
+    if extra := weights.keys() - backbone.state_dict().keys():
+        raise DataError(f"{path} has a tensor {min(extra)} that {type(backbone).__name__} has not")
+    for name in wanted.keys() & weights.keys():
+        if weights[name].shape != wanted[name].shape:
+            found, expected = tuple(weights[name].shape), tuple(wanted[name].shape)
+            raise DataError(
+                f"{path}: tensor {name} has the shape {found}, expected {expected}; a width other than 1 fits no "
+                "published weights"
+            )
+    backbone.load_state_dict(weights, strict=False)
+
+
+def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        if Path(path).suffix == ".safetensors":
+            return load_file(path)
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, SafetensorError, UnpicklingError, RuntimeError, EOFError) as error:
+        raise DataError(f"{path} holds no weights ({error}); expected safetensors or a torch state dict") from error
+    if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
+        raise DataError(f"{path} holds no state dict: expected tensors by name")
+    return found

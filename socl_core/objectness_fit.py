@@ -1,0 +1,97 @@
+"""Learning the likelihoods of the objectness cues from boxes of training videos. [R for the procedure]
+
+Objects are lattice windows that overlap the box by more than .6 IoU, backgrounds those below .5. The windows
+all hold the target's centre: the question asked of the measure is which of the windows around a click is
+the target, not where objects are. Both classes are weighted so that each size of window counts the same in
+them: the cues shall tell objects apart at any size, not learn how large the targets of one data set are.
+Each data set weighs the same, whatever its number of frames.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from socl_core.data.sequence import Sequence
+from socl_core.errors import DataError
+from socl_core.metrics import iou
+from socl_core.objectness import CUES, LATTICE_SIZES, cue_values, window_lattice, work_image
+
+OBJECT, BACKGROUND = 0.6, 0.5  # IoU with the box above which a window is the object, below which it is not
+BINS = 24
+ENOUGH = 20  # windows of a class that a size needs to count
+SMOOTHING = 1e-3  # share of a class's weight that is added to each bin
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Windows of a data set: values cue -> (N,), overlap (N,) IoU with the target, size (N,) number in the lattice."""
+
+    values: dict[str, np.ndarray]
+    overlap: np.ndarray
+    size: np.ndarray
+
+
+def sample_windows(sequences: Iterable[Sequence], frames: int) -> Samples:
+    """Cue values of lattice windows around the targets of at most `frames` frames, evenly spread over the videos.
+
+    Raises `DataError` when no video has a valid box.
+    """
+    sequences = [s for s in sequences if s.boxes is not None and s.valid.any()]
+    if not sequences:
+        raise DataError("the likelihoods are learned from boxes: no video with a valid box was found")
+    if len(sequences) > frames:
+        sequences = [sequences[i] for i in np.linspace(0, len(sequences) - 1, frames).round().astype(int)]
+    each = frames // len(sequences)
+    values, overlaps = {cue: [] for cue in CUES}, []
+    for sequence in tqdm(sequences, desc="windows", unit="video", mininterval=1):
+        rows = np.flatnonzero(sequence.valid)
+        for i in np.unique(rows[np.linspace(0, len(rows) - 1, each).round().astype(int)]):
+            small, scales = work_image(sequence.frames[i])
+            boxes = window_lattice((sequence.points[i] + 0.5) * scales, small.shape[1], small.shape[0])
+            found = cue_values(small[None], boxes[None], CUES)
+            for cue in CUES:
+                values[cue].append(found[cue][0].numpy())
+            overlaps.append(iou(boxes / np.tile(scales, 2), sequence.boxes[i]))
+    size = np.repeat(np.arange(LATTICE_SIZES), len(overlaps[0]) // LATTICE_SIZES)
+    return Samples(
+        {cue: np.concatenate(v) for cue, v in values.items()}, np.concatenate(overlaps), np.tile(size, len(overlaps))
+    )
+
+
+def fit(samples: list[Samples]) -> dict:
+    """Prior and, for each cue, inner bin edges and log likelihood ratios, as `Measure.read` takes them.
+
+    Edges are quantiles of the pooled values. Raises `DataError` when no window is an object.
+    """
+    weights = [_class_weights(s) for s in samples]
+    if not all(w.any() for pair in weights for w in pair):
+        raise DataError(f"no window overlaps a box by more than {OBJECT} in one of the data sets: nothing to learn")
+    table = {"prior": float(np.mean([(s.overlap > OBJECT).mean() for s in samples])), "cues": {}}
+    for cue in CUES:
+        pooled = np.concatenate([s.values[cue] for s in samples])
+        edges = np.unique(np.quantile(pooled, np.linspace(0, 1, BINS + 1)[1:-1]).round(6))
+        shares = [
+            np.mean([_histogram(s.values[cue], edges, pair[kind]) for s, pair in zip(samples, weights)], 0)
+            for kind in (0, 1)
+        ]
+        ratios = np.log(shares[0] + SMOOTHING) - np.log(shares[1] + SMOOTHING)
+        table["cues"][cue] = {"edges": edges.tolist(), "log_ratios": ratios.round(4).tolist()}
+    return table
+
+
+def _class_weights(samples: Samples) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (N,) of the windows as objects and as backgrounds: each size that has enough objects counts the same."""
+    chosen = (samples.overlap > OBJECT, samples.overlap < BACKGROUND)
+    objects, backgrounds = (np.bincount(samples.size[rows], minlength=LATTICE_SIZES) for rows in chosen)
+    used = (objects >= ENOUGH) & (backgrounds >= ENOUGH)
+    return tuple(
+        rows * (used / np.maximum(count, 1))[samples.size] for rows, count in zip(chosen, (objects, backgrounds))
+    )
+
+
+def _histogram(values: np.ndarray, edges: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    bins = torch.bucketize(torch.from_numpy(values).double(), torch.from_numpy(edges)).numpy()
+    return np.bincount(bins, weights, len(edges) + 1) / weights.sum()

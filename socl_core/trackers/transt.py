@@ -1,0 +1,49 @@
+"""TransT tracking: the box of the best cell of a search crop around the last box."""
+
+import cv2
+import numpy as np
+import torch
+
+from socl_core.data.crops import context_side, crop
+from socl_core.device import Compute
+from socl_core.models.transt import TransT
+from socl_core.trackers.search import check_box
+
+
+class TransTTracker:
+    """init(image, box), then update(image) -> box. Images BGR uint8, boxes x, y, w, h.
+
+    The template shows twice the side of the target, square root of its area, and the search crop four times
+    that of the last box. Context is measured as SiamFC measures it, as in the published code.
+    search: pixels a side of the search crop; the template has half of it. window_influence: share of the
+    Hann window in the score of a cell, .49 as published.
+    """
+
+    def __init__(self, network: TransT, compute: Compute, search: int = 256, window_influence: float = 0.49):
+        self.network, self.compute, self.search, self.influence = network.eval(), compute, search, window_influence
+
+    def init(self, image: np.ndarray, box) -> None:
+        box = check_box(box, image)
+        self.centre, self.target = box[:2] + (box[2:] - 1) / 2, box[2:].copy()
+        self.smallest = np.minimum(4.0, self.target)
+        self.fill = cv2.mean(image)[:3]
+        side = float(context_side(*self.target))
+        with torch.inference_mode(), self.compute.autocast():
+            self.template = self.network.tokens(self._crop(image, side, self.search // 2))
+
+    def update(self, image: np.ndarray) -> np.ndarray:
+        side = 2 * float(context_side(*self.target))
+        with torch.inference_mode(), self.compute.autocast():
+            logits, boxes = self.network.match(self.template, self._crop(image, side, self.search))
+        score = logits[0].float().softmax(-1)[:, 0].cpu().numpy()
+        window = np.hanning(round(len(score) ** 0.5) + 2)[1:-1]
+        best = np.argmax((1 - self.influence) * score + self.influence * np.outer(window, window).ravel())
+        box = boxes[0, best].float().cpu().numpy().astype(np.float64) * side
+        frame = np.array(image.shape[1::-1], np.float64)
+        self.centre = np.clip(self.centre + box[:2] - side / 2, 0, frame - 1)
+        self.target = np.clip(box[2:], self.smallest, frame)
+        return np.concatenate([self.centre - (self.target - 1) / 2, self.target])
+
+    def _crop(self, image: np.ndarray, side: float, size: int) -> torch.Tensor:
+        pixels = torch.from_numpy(crop(image, self.centre, side, size, self.fill))
+        return self.compute.images(pixels.permute(2, 0, 1)[None])

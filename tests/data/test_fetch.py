@@ -1,0 +1,300 @@
+"""Fetching from a local HTTP server that cuts connections, lies and sends hostile archives."""
+
+import contextlib
+import hashlib
+import io
+import json
+import stat
+import struct
+import threading
+import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from layouts import otb_sequence
+
+from socl_core import cli
+from socl_core.data import fetch, otb
+from socl_core.errors import DataError, SoclError, UsageError
+
+
+class Server:
+    """Files by name; cuts: bytes after which the next replies break off; requests: the Range of each."""
+
+    def __init__(self):
+        self.files, self.cuts, self.requests, self.ranges, self.tag = {}, [], [], True, None
+        owner = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                owner.answer(self)
+
+            def log_message(self, *_):
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}/seq"
+        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
+
+    def answer(self, reply):
+        wanted = reply.headers.get("Range")
+        self.requests.append(wanted)
+        content = self.files.get(reply.path.removeprefix("/seq/"))
+        if content is None:
+            return reply.send_error(404)
+        start, same = 0, reply.headers.get("If-Range") in (None, self.tag)
+        if wanted and self.ranges and same:
+            start = int(wanted.removeprefix("bytes=").rstrip("-"))
+        if start >= len(content):
+            reply.send_response(416)
+            reply.send_header("Content-Range", f"bytes */{len(content)}")
+            reply.send_header("Content-Length", "0")
+            return reply.end_headers()
+        reply.send_response(206 if start else 200)
+        if start:
+            reply.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        if self.tag:
+            reply.send_header("ETag", self.tag)
+        reply.send_header("Content-Length", str(len(content) - start))
+        reply.end_headers()
+        most = self.cuts.pop(0) if self.cuts else len(content)
+        reply.wfile.write(content[start : start + most])
+        reply.close_connection = True
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    own = Server()
+    yield own
+    own.http.shutdown()
+    own.http.server_close()
+
+
+def archive_of(folder, name="Deer"):
+    """The zip of a sequence as the official site has it."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for path in sorted((folder / name).rglob("*")):
+            archive.write(path, path.relative_to(folder))
+    return content.getvalue()
+
+
+@pytest.fixture
+def deer(tmp_path, server):
+    otb_sequence(tmp_path / "site", "Deer")
+    server.files["Deer.zip"] = archive_of(tmp_path / "site")
+    return server.files["Deer.zip"]
+
+
+def get(server, tmp_path, names=("Deer",), **options):
+    said = []
+    fetch.fetch_otb(list(names), tmp_path / "otb", server.url, say=said.append, **options)
+    return said
+
+
+def entries(folder):
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def sha(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def test_a_fetched_sequence_can_be_loaded_and_its_checksum_is_noted(server, deer, tmp_path):
+    (line,) = get(server, tmp_path)
+    assert sha(deer) in line and "not known before" in line
+    assert [len(sequence) for sequence in otb.load(tmp_path / "otb")] == [4]
+    assert entries(tmp_path / "otb") == ["Deer", "checksums.json"]
+    assert json.loads((tmp_path / "otb" / "checksums.json").read_text()) == {"Deer": sha(deer)}
+    assert "left as it is" in get(server, tmp_path)[0] and server.requests == [None]
+
+
+def test_a_cut_connection_is_resumed_not_restarted(server, deer, tmp_path):
+    server.cuts = [700, 600]
+    assert len(deer) > 1300
+    get(server, tmp_path)
+    assert server.requests == [None, "bytes=700-", "bytes=1300-"]
+    assert (tmp_path / "otb" / "Deer" / "img" / "0004.jpg").exists()
+
+
+def test_an_interrupted_command_goes_on_where_it_was(server, deer, tmp_path):
+    server.cuts = [700] + [0] * fetch.TRIES
+    with pytest.raises(DataError, match="Deer: cannot fetch http.*700 bytes are kept, the same command goes on"):
+        get(server, tmp_path)
+    assert entries(tmp_path / "otb") == [".Deer.zip.part"]
+    server.requests.clear()
+    get(server, tmp_path, checksums={"Deer": sha(deer)})
+    assert server.requests == ["bytes=700-"]
+
+
+def test_a_part_that_is_already_whole_is_used(server, deer, tmp_path):
+    (tmp_path / "otb").mkdir()
+    (tmp_path / "otb" / ".Deer.zip.part").write_bytes(deer)
+    get(server, tmp_path)
+    assert entries(tmp_path / "otb") == ["Deer", "checksums.json"]
+
+
+@pytest.mark.parametrize("change", ["tag", "ranges", "longer"])
+def test_parts_of_two_files_are_not_joined(server, deer, tmp_path, change):
+    server.tag, server.cuts = '"one"', [700] + [0] * fetch.TRIES
+    with pytest.raises(DataError):
+        get(server, tmp_path)
+    if change == "tag":  # another file at the same address
+        server.tag = '"two"'
+    elif change == "ranges":  # a server without resume
+        server.ranges = False
+    else:  # a part that is longer than the file
+        (tmp_path / "otb" / ".Deer.zip.part").write_bytes(bytes(len(deer) + 1))
+    get(server, tmp_path, checksums={"Deer": sha(deer)})
+    assert entries(tmp_path / "otb") == ["Deer", "checksums.json"]
+
+
+def test_a_wrong_checksum_leaves_nothing(server, deer, tmp_path):
+    with pytest.raises(DataError, match=f"Deer: the archive has SHA-256 {sha(deer)}, expected 0000"):
+        get(server, tmp_path, checksums={"Deer": "0" * 64})
+    assert entries(tmp_path / "otb") == []
+
+
+def test_a_later_fetch_must_agree_with_what_was_noted(server, deer, tmp_path):
+    get(server, tmp_path)
+    for path in sorted((tmp_path / "otb" / "Deer").rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    (tmp_path / "otb" / "Deer").rmdir()
+    otb_sequence(tmp_path / "other", "Deer", range(1, 6))
+    server.files["Deer.zip"] = archive_of(tmp_path / "other")
+    with pytest.raises(DataError, match=f"expected {sha(deer)}"):
+        get(server, tmp_path)
+    assert entries(tmp_path / "otb") == ["checksums.json"]
+    server.files["Deer.zip"] = deer
+    assert "as expected" in get(server, tmp_path)[0]
+
+
+def test_one_that_fails_does_not_stop_the_others(server, deer, tmp_path):
+    with pytest.raises(DataError, match="not fetched: Boy: cannot fetch .*Boy.zip: the server answers 404") as caught:
+        get(server, tmp_path, ["Boy", "Deer"])
+    assert "Deer" not in str(caught.value)
+    assert entries(tmp_path / "otb") == ["Deer", "checksums.json"]
+
+
+def test_a_damaged_sequence_is_not_overwritten(server, deer, tmp_path):
+    home = otb_sequence(tmp_path / "otb", "Deer", boxes=[[1, 1, 4, 4]])
+    with pytest.raises(DataError, match="Deer is damaged: .*1 rows.*delete .*Deer to fetch it again"):
+        get(server, tmp_path)
+    assert (home / "groundtruth_rect.txt").read_text() == "1,1,4,4\n" and server.requests == []
+
+
+def hostile(name, content=b"x", mode=0):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        member = zipfile.ZipInfo("placeholder")
+        member.filename, member.external_attr = name, mode << 16
+        archive.writestr(member, content)
+    return stream.getvalue()
+
+
+def lying(size):
+    """An archive whose directory says that its one file has this size."""
+    content = bytearray(hostile("Deer/x", bytes(1000)))
+    at = content.index(b"PK\x01\x02")
+    content[at + 24 : at + 28] = struct.pack("<I", size)
+    return bytes(content)
+
+
+@pytest.mark.parametrize("content, message", [
+    (hostile("../outside.txt"), "holds '../outside.txt', which may leave the folder"),
+    (hostile("Deer/../../outside.txt"), "may leave the folder"),
+    (hostile("/tmp/outside.txt"), "may leave the folder"),
+    (hostile("Deer\\..\\..\\outside.txt"), "may leave the folder"),
+    (hostile("C:outside.txt"), "may leave the folder"),
+    (hostile("Deer/img", b"/etc", stat.S_IFLNK | 0o777), "a link or special file"),
+    (hostile("Deer/img", b"", stat.S_IFIFO), "a link or special file"),
+    (hostile("Other/img/0001.jpg"), "there is no Deer/img with Deer/groundtruth_rect.txt; nothing was kept"),
+    (hostile("Deer/groundtruth_rect.txt", b"1,2,3,4\n"), "Deer is missing: no folder .*; nothing was kept"),
+    (lying(1), "cannot be unpacked"),
+    (b"<html>please log in</html>", "is no zip archive"),
+    (hostile("Deer/x", bytes(1000))[:-30], "is no zip archive"),
+])  # fmt: skip
+def test_a_hostile_archive_leaves_nothing(server, tmp_path, content, message):
+    server.files["Deer.zip"] = content
+    with pytest.raises(DataError, match=message):
+        get(server, tmp_path)
+    assert entries(tmp_path / "otb") == [] and entries(tmp_path) == ["otb"]
+
+
+def test_bombs_are_refused_before_anything_is_written(server, deer, tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch, "MOST_BYTES", 100)
+    with pytest.raises(DataError, match=r"would unpack to \d+ files and \d+ bytes; expected at most 100000 and 100"):
+        get(server, tmp_path)
+    monkeypatch.setattr(fetch, "MOST_BYTES", 10**9)
+    monkeypatch.setattr(fetch, "MOST_FILES", 2)
+    with pytest.raises(DataError, match="expected at most 2 and"):
+        get(server, tmp_path)
+    assert entries(tmp_path / "otb") == []
+
+
+def test_a_full_disk_keeps_the_download(server, deer, tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 3}))
+    with pytest.raises(SoclError, match="has room for 3 bytes"):
+        get(server, tmp_path)
+    assert entries(tmp_path / "otb") == [".Deer.zip.part"]
+
+
+@pytest.mark.parametrize("content", ["[]", '{"Deer": "12"}', "{", '{"Deer": 3}'])
+def test_a_bad_file_of_checksums(tmp_path, content):
+    (tmp_path / "sums.json").write_text(content)
+    with pytest.raises(DataError, match="sums.json: expected"):
+        fetch.read_checksums(tmp_path / "sums.json")
+
+
+def test_unknown_names_and_servers(tmp_path):
+    with pytest.raises(UsageError, match="unknown OTB sequence 'Deeer': did you mean 'Deer'"):
+        fetch.fetch_otb(["Deeer"], tmp_path)
+    with pytest.raises(UsageError, match="begins with http"):
+        fetch.fetch_otb(["Deer"], tmp_path, "file:///etc")
+    with pytest.raises(DataError, match="Deer: cannot fetch .*refused.*0 bytes are kept"):
+        fetch.fetch_otb(["Deer"], tmp_path, "http://127.0.0.1:9")
+
+
+def socl(*arguments):
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["socl", "data", *map(str, arguments)])
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = stop.code or 0
+    return code, out.getvalue(), err.getvalue()
+
+
+def test_the_commands(server, deer, tmp_path):
+    where = ("otb", "--sequences", "Deer", "--out", tmp_path / "otb", "--from", server.url)
+    code, _, err = socl("fetch", *where, "--sha256", "0" * 64)
+    assert code == 2 and "expected 0000" in err and "Traceback" not in err
+    (tmp_path / "sums.json").write_text(json.dumps({"Deer": sha(deer).upper()}))
+    code, out, _ = socl("fetch", *where, "--checksums", tmp_path / "sums.json")
+    assert code == 0 and "as expected" in out
+    code, out, _ = socl("check", "otb", tmp_path / "otb", "--sequences", "Deer", "--json")
+    assert code == 0
+    assert json.loads(out)["splits"]["test"] == {"complete": 1, "missing": 0, "damaged": 0, "cause": "", "sequences": [
+        {"name": "Deer", "state": "complete", "detail": ""}]}  # fmt: skip
+    code, out, _ = socl("check", "otb", tmp_path / "otb")
+    assert code == 2 and "and 79 more; --json names them" in out and "cvlab.hanyang.ac.kr" in out
+    (tmp_path / "otb" / "Deer" / "img" / "0002.jpg").write_bytes(b"\xff\xd8")
+    code, out, _ = socl("check", "otb", tmp_path / "otb", "--sequences", "Deer")
+    assert code == 2 and "Deer is damaged: 1 of 4 images, the first: 0002.jpg is truncated" in out
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["fetch", "got10k", "--sequences", "a"], ["accept its terms at http://got-10k", "socl data check got10k PATH"]),
+    (["fetch", "otbb", "--sequences", "a"], ["did you mean 'otb'"]),
+    (["fetch", "otb", "--sequences", "Deer,Boy", "--sha256", "0" * 64], ["for one sequence"]),
+    (["fetch", "otb", "--sequences", "Deer", "--sha256", "12"], ["64 hex digits"]),
+    (["check", "lassot", "x"], ["unknown layout", "did you mean 'lasot'"]),
+    (["check", "otb", "x", "--split", "train"], ["unknown split"]),
+    (["check", "otb", "x", "--sequences", "Deeer"], ["did you mean 'Deer'"]),
+])  # fmt: skip
+def test_mistakes_exit_with_2(arguments, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = socl(*arguments)
+    assert code == 2 and all(word in err for word in words), err

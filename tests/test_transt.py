@@ -1,0 +1,239 @@
+"""TransT: attention against a slow transcription, its parts, its losses, a training step and its tracker."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from tiny import random_store
+
+from socl_core import data
+from socl_core.data.crops import CropStore, build_store
+from socl_core.device import Compute
+from socl_core.evaluate import one_pass
+from socl_core.methods import find
+from socl_core.methods.transt import moved, network, step
+from socl_core.metrics import iou
+from socl_core.models.transt import Attention, FusionLayer, TransT, anchors, sine_positions
+from socl_core.spec import make_spec
+from socl_core.trackers.transt import TransTTracker
+from socl_core.train import Batches, Training, sample
+
+CPU = Compute(torch.device("cpu"), False)
+TINY = {"width": 0.0625, "search": 64, "dim": 16, "layers": 1, "heads": 2, "hidden": 16, "batch": 3, "steps": 2}
+
+
+def spec_of(method="transt", **changes):
+    return make_spec("laptop", method, **TINY | changes)
+
+
+def slow_attention(module, query, key, value):
+    """softmax(q k / sqrt(d)) v, one head and one query at a time."""
+    weights = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
+    q, k, v = (x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+               for name, x in (("query", query), ("key", key), ("value", value)))  # fmt: skip
+    size = q.shape[-1] // module.heads
+    out = np.zeros_like(q)
+    for sample_ in range(len(q)):
+        for head in range(module.heads):
+            part = slice(head * size, (head + 1) * size)
+            for i, one in enumerate(q[sample_, :, part]):
+                scores = np.array([one @ other / math.sqrt(size) for other in k[sample_, :, part]])
+                share = np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()
+                out[sample_, i, part] = sum(s * row for s, row in zip(share, v[sample_, :, part], strict=True))
+    return out @ weights["out.weight"].T + weights["out.bias"]
+
+
+@pytest.mark.parametrize("length, others, dim, heads", [(3, 5, 8, 1), (4, 2, 8, 4), (1, 1, 4, 2)])
+def test_attention_is_the_loop_over_heads_and_queries(length, others, dim, heads):
+    rng = np.random.default_rng(length)
+    query = rng.normal(size=(2, length, dim)).astype(np.float32)
+    key, value = rng.normal(size=(2, 2, others, dim)).astype(np.float32)
+    torch.manual_seed(0)
+    module = Attention(dim, heads, 0.5).eval()  # evaluation drops nothing
+    with torch.inference_mode():
+        found = module(*map(torch.from_numpy, (query, key, value)))
+    assert found.shape == (2, length, dim)
+    np.testing.assert_allclose(found, slow_attention(module, query, key, value), atol=1e-5)
+
+
+@pytest.mark.parametrize("rows, columns, dim", [(2, 3, 8), (4, 4, 16)])
+def test_positions_are_the_loop_over_cells_and_wavelengths(rows, columns, dim):
+    found = sine_positions(rows, columns, dim).numpy()
+    assert found.shape == (rows * columns, dim)
+    for row in range(rows):
+        for column in range(columns):
+            expected = []
+            for place, count in ((row, rows), (column, columns)):
+                for i in range(dim // 4):
+                    angle = 2 * math.pi * (place + 1) / count / 10000 ** (i / (dim // 4))
+                    expected += [math.sin(angle), math.cos(angle)]
+            np.testing.assert_allclose(found[row * columns + column], expected, atol=1e-5)
+
+
+def test_every_position_is_another():
+    place = sine_positions(16, 16, 64)
+    assert (torch.cdist(place, place) + 9 * torch.eye(256)).min() > 0.05
+
+
+def test_a_fusion_layer_looks_at_both_maps_and_ignores_the_order_of_the_other():
+    torch.manual_seed(0)
+    layer = FusionLayer(16, 2, 32, 0.0).eval()
+    template, search = torch.randn(2, 4, 16), torch.randn(2, 9, 16)
+    place, far = sine_positions(2, 2, 16), sine_positions(3, 3, 16)
+    with torch.inference_mode():
+        plain = layer(template, place, search, far)
+        order = torch.tensor([2, 0, 3, 1])  # tokens moved together with their positions
+        moved_ = layer(template[:, order], place[order], search, far)
+        other = layer(template + 1, place, search, far)
+    assert [tuple(x.shape) for x in plain] == [(2, 4, 16), (2, 9, 16)]
+    torch.testing.assert_close(moved_[1], plain[1])
+    torch.testing.assert_close(moved_[0], plain[0][:, order])
+    assert not torch.allclose(other[1], plain[1], atol=1e-3)
+
+
+def test_the_paper_size_has_the_published_number_of_parameters():
+    spec = make_spec("paper", "transt")
+    count = sum(parameter.numel() for parameter in network(spec).parameters())
+    assert count == pytest.approx(23.0e6, rel=0.02)
+    assert (spec.search, spec.window_influence) == (256, 0.49)
+
+
+@pytest.mark.parametrize("backbone", ["resnet18", "resnet50"])
+def test_output_shapes_and_that_all_layers_learn(backbone):
+    torch.manual_seed(0)
+    model = TransT(backbone, 0.0625, 16, 2, 4, 32, 0.0)
+    logits, boxes = model(255 * torch.rand(2, 3, 32, 32), 255 * torch.rand(2, 3, 64, 64))
+    assert logits.shape == (2, 64, 2) and boxes.shape == (2, 64, 4)
+    assert (boxes > 0).all() and (boxes < 1).all()
+    (logits**2).sum().add((boxes**2).sum()).backward()
+    for name, parameter in model.named_parameters():
+        # The last layer's template is read by the decoder, so everything has a gradient.
+        assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), name
+
+
+def test_anchors_lie_on_their_cells():
+    boxes = anchors(4).reshape(4, 4, 4)
+    np.testing.assert_allclose(boxes[1, 2], [2.5 / 4, 1.5 / 4, 0.25, 0.25])
+    torch.manual_seed(0)
+    model = TransT("resnet18", 0.0625, 16, 1, 2, 16, 0.0, anchored=True).eval()
+    torch.nn.init.zeros_(model.boxes[-1].weight)
+    torch.nn.init.zeros_(model.boxes[-1].bias)
+    with torch.inference_mode():
+        found = model(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 64, 64))[1]
+    torch.testing.assert_close(found[0], anchors(8))
+
+
+def test_a_box_moves_with_its_picture():
+    """A bright rectangle, shifted and zoomed as `Batches.crops` does it, lies where `moved` says."""
+    image = torch.zeros(1, 1, 96, 96)
+    image[..., 40:60, 30:70] = 1  # centre 49.5, 49.5 -> offset 2 and 2 from the middle 47.5
+    box = torch.tensor([[2.0, 2.0, 40.0, 20.0]])
+    for zoom, dx, dy in [(1.0, 0.0, 0.0), (1.0, 7.0, -5.0), (0.8, 4.0, 3.0), (1.25, -3.0, 2.0)]:
+        maps = torch.tensor([[zoom, dx, dy]])
+        found = sample(image, maps, torch.arange(64) - 31.5, 96)[0, 0] > 0.5
+        rows, columns = torch.where(found)
+        expected = [
+            (columns.min() + columns.max() + 1) / 2,
+            (rows.min() + rows.max() + 1) / 2,
+            columns.max() - columns.min() + 1,
+            rows.max() - rows.min() + 1,
+        ]
+        clipped = moved(box, maps, 64)[0] * 64
+        low, high = (clipped[:2] - clipped[2:] / 2).clamp(0, 64), (clipped[:2] + clipped[2:] / 2).clamp(0, 64)
+        np.testing.assert_allclose(torch.cat([(low + high) / 2, high - low]), expected, atol=1.01)
+
+
+def box_store():
+    """Textures with a box in the middle, at twice the width of the tiny search crop."""
+    store = random_store(videos=4)
+    images = store.images[:, 64:192, 64:192]
+    boxes = np.tile(np.array([0, 0, 16, 16], np.float32), (len(images), 1))
+    return type(store)(images, None, store.video, store.frame, store.side, boxes)
+
+
+def test_a_step_learns_and_shifts_the_search_crop_only():
+    spec = spec_of(steps=20, lr=0.002, shift=8)
+    training = Training(spec, Batches(box_store(), spec, CPU), CPU)
+    values = step(training.batches, 0, training.network)
+    assert set(values) == {"loss", "class", "l1", "giou"}
+    entries = []
+    training.run(entries.append, 5)
+    assert entries[-1]["loss"] < entries[0]["loss"]
+
+
+def test_the_backbone_learns_at_its_own_rate():
+    spec = spec_of(backbone_lr=0.0, steps=2, weight_decay=0)
+    training = Training(spec, Batches(box_store(), spec, CPU), CPU)
+    before = {name: tensor.clone() for name, tensor in training.network.named_parameters()}
+    training.run(lambda entry: None, 2)
+    for name, tensor in training.network.named_parameters():
+        assert torch.equal(before[name], tensor) == name.startswith("backbone."), name
+
+
+class Fixed(torch.nn.Module):
+    """Stands for a network: a certain cell and, in every cell, the same box."""
+
+    def __init__(self, cells, best, box, score=9.0):
+        super().__init__()
+        self.cells, self.best, self.box, self.score = cells, best, box, score
+
+    def tokens(self, images):
+        self.template = images
+        return images
+
+    def match(self, template, search):
+        logits = torch.zeros(1, self.cells**2, 2)
+        logits[0, self.best, 0] = self.score
+        return logits, torch.tensor(self.box).expand(1, self.cells**2, 4)
+
+
+def test_the_tracker_returns_the_box_of_the_best_cell_in_the_frame():
+    frame = np.full((200, 300, 3), 90, np.uint8)
+    model = Fixed(8, 27, [0.5, 0.5, 0.25, 0.125])
+    tracker = TransTTracker(model, CPU, search=64)
+    tracker.init(frame, [100, 80, 20, 20])  # centre 109.5, 89.5; search crop of 80 pixels
+    assert model.template.shape == (1, 3, 32, 32)
+    np.testing.assert_allclose(tracker.update(frame), [109.5 - 9.5, 89.5 - 4.5, 20, 10])
+    model.box = [0.75, 0.25, 0.25, 0.25]
+    side = 2 * math.sqrt(35 * 25)  # of the new box, 20 x 10
+    x, y, w, h = tracker.update(frame)
+    np.testing.assert_allclose([w, h], side / 4)
+    np.testing.assert_allclose([x + (w - 1) / 2, y + (h - 1) / 2], [109.5 + side / 4, 89.5 - side / 4])
+
+
+def test_the_window_prefers_the_middle_among_equals():
+    frame = np.full((200, 300, 3), 90, np.uint8)
+
+    class Equal(Fixed):
+        def match(self, template, search):
+            boxes = anchors(8)[None]
+            return torch.zeros(1, 64, 2), boxes
+
+    tracker = TransTTracker(Equal(8, 0, [0.0] * 4), CPU, search=64, window_influence=0.49)
+    tracker.init(frame, [100, 80, 20, 20])
+    x, y, w, h = tracker.update(frame)
+    assert abs(x + (w - 1) / 2 - 109.5) <= 5 and abs(y + (h - 1) / 2 - 89.5) <= 5  # half a cell of 10 pixels
+
+
+def test_a_box_stays_in_the_frame_and_above_four_pixels():
+    frame = np.full((60, 80, 3), 90, np.uint8)
+    tracker = TransTTracker(Fixed(8, 0, [0.99, 0.99, 1e-3, 0.99]), CPU, search=64)
+    tracker.init(frame, [40, 30, 20, 20])
+    for _ in range(12):
+        x, y, w, h = tracker.update(frame)
+        assert w >= 4 and h <= 60
+        assert 0 <= x + (w - 1) / 2 <= 79 and 0 <= y + (h - 1) / 2 <= 59
+
+
+@pytest.mark.slow
+def test_it_overfits_one_composite_video(tmp_path):
+    """Trained on one video alone, it tracks this video with a mean IoU above .8."""
+    video = data.load("composite", "train", videos=1)[0]
+    # With little zoom the tracker's own errors of size are new to the network, and they add up.
+    spec = make_spec("laptop", "transt", steps=300, batch=8, shift=12, zoom=0.4)
+    store = build_store([video], tmp_path / "store", find("transt").cut(spec))
+    training = Training(spec, Batches(CropStore.join([store] * 8), spec, CPU), CPU)
+    training.run(lambda entry: None, 100)
+    boxes, _ = one_pass(find("transt").tracker(spec, training.network, CPU), video)
+    assert iou(boxes, video.boxes)[video.valid].mean() > 0.8
