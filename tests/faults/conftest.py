@@ -2,8 +2,18 @@ import shutil
 
 import faults
 import pytest
+import torch
 
 from socl_core.runs import Run
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Sums are in the order of the processes of `faults`, which have one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

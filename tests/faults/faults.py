@@ -1,5 +1,6 @@
 """What the fault tests do again and again: a tiny run, work in a process of its own, everything that was written."""
 
+import hashlib
 import multiprocessing
 import os
 import resource
@@ -90,7 +91,8 @@ def files(folder: Path, pattern: str) -> dict[str, bytes]:
 
 
 def numbers(run: Run) -> dict:
-    """All that a page may read of a run: scores, log, boxes, weights; no seconds and speeds."""
+    """All that a page may read of a run: scores, log, boxes, weights; no seconds and speeds. Of a tensor its digest:
+    pytest, where it shows a whole difference, would be at thousands of numbers for hours."""
     result = run.read("result.json")
     sequences = {
         name: {key: value for key, value in score.items() if key != "fps"}
@@ -101,7 +103,9 @@ def numbers(run: Run) -> dict:
         name: read_own_boxes(run.folder / "boxes" / "composite" / f"{name}.txt", score["frames"]).tolist()
         for name, score in sequences.items()
     }
-    weights = {name: tensor.tolist() for name, tensor in network.state_dict().items()}
+    weights = {
+        name: hashlib.sha256(tensor.numpy().tobytes()).hexdigest() for name, tensor in network.state_dict().items()
+    }
     return {"id": result["id"], "mean": result["mean"], "sequences": sequences, "log": run.log()} | {
         "boxes": boxes, "weights": weights, "spec": run.read("spec.json"), "stale": run.staleness()
     }  # fmt: skip
