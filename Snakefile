@@ -19,9 +19,11 @@ TABLES = {"table1": ["1"], "pseudo_boxes": ["2"], "table2": ["2"], "table3": ["3
 TABLES["claims"] = list(experiments.TABLES)
 
 GRID = experiments.grid_specs(PROTOCOL, config["grid"]) if "grid" in config else []
+WHOLE = [experiments.find_table(str(name)) for name in config.get("tables", [])]
+WHOLE = experiments.wanted_specs(PROTOCOL, WHOLE, config.get("seeds"), whole=True)
 
 RUNS = {}
-for spec in [*experiments.wanted_specs(PROTOCOL), *GRID]:
+for spec in dict.fromkeys([*experiments.wanted_specs(PROTOCOL), *GRID, *WHOLE]):
     run = Run.of(spec)
     run.queue(spec)
     RUNS[run.id] = run
@@ -54,9 +56,13 @@ rule grid:
     input: [str(Run.of(spec).folder / "result.json") for spec in GRID]
 
 
+# Whole tables with some seeds: --config 'tables=[2, 3]' 'seeds=[0, 1, 2]' tables
+rule tables:
+    input: [str(Run.of(spec).folder / "result.json") for spec in WHOLE]
+
+
 rule run:
     output: f"runs/{PROTOCOL}/{{id}}/result.json"
-    threads: 2
     shell: f"socl run runs/{PROTOCOL}/{{wildcards.id}}/spec.json"
 
 
@@ -68,5 +74,4 @@ rule notebook:
     params:
         code=lambda wildcards: notebook_code(Path(f"notebooks/{wildcards.name}.ipynb")),
         tables=tables_hash(),
-    threads: 2
     shell: f"socl book run {{input.source}} {{output}} -p protocol={PROTOCOL}"

@@ -15,10 +15,11 @@ PATIENCE = 2.0  # seconds; a look at a lock takes it for a moment, and a killed 
 
 
 @contextmanager
-def lock(path: Path, work: str) -> Iterator[IO]:
+def lock(path: Path, work: str, patience: float = PATIENCE) -> Iterator[IO]:
     """Holds the lock of a file, made where it is not there; the system releases it however the process ends.
 
-    Raises `SoclError` when another process has `work` in hand, `DataError` when the file cannot be written.
+    Raises `SoclError` when another process has `work` in hand for longer than `patience` seconds, `DataError`
+    when the file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -26,7 +27,7 @@ def lock(path: Path, work: str) -> Iterator[IO]:
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror or error}") from error
     with file:
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + patience
         while not _taken(file):
             if time.monotonic() > end:
                 file.seek(0)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import pickle
 import sys
 import time
@@ -18,10 +19,11 @@ from socl_core import data, distributed, methods
 from socl_core.annotation import budget_videos, careless, labelled_frames, whole_videos
 from socl_core.data.crops import CropStore, Cut, build_store, spread
 from socl_core.data.files import append, write_atomic
-from socl_core.device import Compute
+from socl_core.device import Compute, threads
 from socl_core.errors import DataError
 from socl_core.evaluate import evaluate, mean_scores
 from socl_core.identity import code_hash, data_hashes, run_code
+from socl_core.locks import lock
 from socl_core.runs import Run
 from socl_core.spec import RunSpec
 from socl_core.train import Batches, Training, new_network
@@ -53,39 +55,43 @@ def work(run: Run, spec: RunSpec, device: str = "auto") -> None:
         if missing := data.available(name):
             raise DataError(missing)
     compute, label = Compute.choose(device), f"{spec.method} seed {spec.seed}"
-    if distributed.rank():  # it helps to train; the first process does all the rest
-        if methods.find(spec.method).network:
+    with threads(spec.threads):
+        if not distributed.rank():
+            with run.working():
+                _train_and_evaluate(run, spec, compute, label)
+        elif methods.find(spec.method).network:  # it helps to train; the first process does all the rest
             trained_network(run, spec, compute, label)
-        return
-    with run.working():
-        run.describe(spec)
-        start, network = time.perf_counter(), None
-        if methods.find(spec.method).network:
-            network = trained_network(run, spec, compute, label)
-        trained = time.perf_counter()
-        scores = {name: evaluate_on(name, spec, network, compute, run.folder, label) for name in spec.test}
-        run.write(
-            "result.json",
-            {
-                "id": run.id,
-                "spec": spec.model_dump(mode="json"),
-                "mean": {name: mean_scores(each) for name, each in scores.items()},
-                "sequences": scores,
-                "seconds": {
-                    "training": round(trained - start, 1),
-                    "evaluation": round(time.perf_counter() - trained, 1),
-                },
-                "provenance": {
-                    "code": run_code(spec),
-                    "data": data_hashes(spec),
-                    "device": compute.describe(),
-                    "processes": distributed.size(),
-                    "threads": torch.get_num_threads(),
-                    "numpy": np.__version__,
-                    "opencv": cv2.__version__,
-                },
+
+
+def _train_and_evaluate(run: Run, spec: RunSpec, compute: Compute, label: str) -> None:
+    run.describe(spec)
+    start, network = time.perf_counter(), None
+    if methods.find(spec.method).network:
+        network = trained_network(run, spec, compute, label)
+    trained = time.perf_counter()
+    scores = {name: evaluate_on(name, spec, network, compute, run.folder, label) for name in spec.test}
+    run.write(
+        "result.json",
+        {
+            "id": run.id,
+            "spec": spec.model_dump(mode="json"),
+            "mean": {name: mean_scores(each) for name, each in scores.items()},
+            "sequences": scores,
+            "seconds": {
+                "training": round(trained - start, 1),
+                "evaluation": round(time.perf_counter() - trained, 1),
             },
-        )
+            "provenance": {
+                "code": run_code(spec),
+                "data": data_hashes(spec),
+                "device": compute.describe(),
+                "processes": distributed.size(),
+                "threads": torch.get_num_threads(),
+                "numpy": np.__version__,
+                "opencv": cv2.__version__,
+            },
+        },
+    )
 
 
 def trained_network(run: Run, spec: RunSpec, compute: Compute, label: str) -> nn.Module:
@@ -219,11 +225,13 @@ def open_store(name: str, spec: RunSpec, cut: Cut, split: str = "train") -> Crop
     folder = CACHE / "crops" / f"{code_hash(*CROP_CODE)}-{content}-{kind}"
     if (folder / "index.json").exists():
         return CropStore.open(folder)
-    sequences = [spread(s, spec.frames) for s in data.load(name, split, videos=spec.videos, cache=CACHE)]
-    if cut.rule != "box":
-        clicked = [careless(sequence, spec.point_noise, video) for video, sequence in enumerate(sequences)]
-        sequences = [sequence.point_view() for sequence in clicked]
-    return build_store(sequences, folder, cut, prior_folder(content))
+    # Runs side by side often need the same crops, and each builder takes all processors.
+    with lock(CACHE / "building.lock", "builds crops", patience=math.inf):
+        sequences = [spread(s, spec.frames) for s in data.load(name, split, videos=spec.videos, cache=CACHE)]
+        if cut.rule != "box":
+            clicked = [careless(sequence, spec.point_noise, video) for video, sequence in enumerate(sequences)]
+            sequences = [sequence.point_view() for sequence in clicked]
+        return build_store(sequences, folder, cut, prior_folder(content))
 
 
 def training_content(name: str, split: str, videos: int | None, frames: int | None) -> str:

@@ -25,6 +25,8 @@ class RunSpec(BaseModel):
     method: Literal[methods.NAMES]
     seed: int = Field(0, ge=0, description="seed of weights, batches, augmentation and label choice")
 
+    threads: int = Field(1, ge=1, description="of the processor, where no GPU is; sums depend on their number")
+
     # training data
     data: tuple[str, ...] = Field(("composite",), min_length=1, description="training sets, LOADER or LOADER:PATH")
     videos: int | None = Field(None, gt=0, description="at most this many videos of each training set")
