@@ -89,3 +89,9 @@ def transt_losses(logits, boxes, truth, background: float = 0.0625) -> dict[str,
     size = (found - wanted).abs().sum() / count
     overlap = (1 - generalised_iou(found, wanted)).sum() / count
     return {"loss": 8.334 * classes + 5 * size + 2 * overlap, "class": classes, "l1": size, "giou": overlap}
+
+
+def mismatch_loss(logits: torch.Tensor) -> torch.Tensor:
+    """Class loss of cells (B, L, 2) that were matched with the template of another video: all are background. [R]"""
+    logits = logits.float().flatten(0, 1)
+    return F.cross_entropy(logits, torch.ones(len(logits), dtype=torch.long, device=logits.device))

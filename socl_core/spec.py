@@ -76,6 +76,9 @@ class RunSpec(BaseModel):
     anchored: bool = Field(
         False, description="boxes as offsets from their cells [R]; else anywhere in the crop [TransT]"
     )
+    mismatch: float = Field(
+        0.0, ge=0, description="weight of the loss of search crops matched with another video's template [R]"
+    )
     pseudo_boxes: Literal["best", "centred", "plateau"] = Field(
         "centred", description="rule of pseudo boxes from points [R]"
     )

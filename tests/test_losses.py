@@ -11,6 +11,7 @@ from socl_core.losses import (
     balanced_bce,
     cells_inside,
     generalised_iou,
+    mismatch_loss,
     response_labels,
     socl_loss,
     transt_losses,
@@ -237,3 +238,9 @@ def test_a_batch_without_a_positive_cell_has_a_finite_loss():
     found = transt_losses(logits, torch.rand(1, 16, 4), torch.tensor([[2.0, 2.0, 0.1, 0.1]]))
     found["loss"].backward()
     assert float(found["l1"]) == 0 and torch.isfinite(logits.grad).all()
+
+
+def test_the_loss_of_a_mismatch_is_the_mean_over_cells_of_minus_the_log_of_background():
+    logits = torch.from_numpy(np.random.default_rng(0).normal(size=(2, 9, 2)))
+    slow = [-math.log(math.exp(b) / (math.exp(a) + math.exp(b))) for a, b in logits.flatten(0, 1).tolist()]
+    assert mismatch_loss(logits).item() == pytest.approx(sum(slow) / 18)

@@ -155,6 +155,16 @@ def test_the_states_of_a_run(tmp_path, other_process, monkeypatch):
     assert run.state == "ok"
 
 
+def test_a_run_uses_the_threads_of_its_spec(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    before, found = torch.get_num_threads(), []
+    monkeypatch.setattr(pipeline, "_train_and_evaluate", lambda *_: found.append(torch.get_num_threads()))
+    for count in (1, 3):
+        spec = make_spec("smoke", "mil", threads=count)
+        pipeline.work(Run.of(spec), spec, "cpu")
+    assert found == [1, 3] and torch.get_num_threads() == before
+
+
 def test_an_interrupt_leaves_the_run_killed(tmp_path):
     run = Run(tmp_path / "abc")
     with pytest.raises(KeyboardInterrupt), run.working():

@@ -162,6 +162,20 @@ def test_a_step_learns_and_shifts_the_search_crop_only():
     assert entries[-1]["loss"] < entries[0]["loss"]
 
 
+def test_a_mismatch_is_another_video_with_the_same_search_crop(monkeypatch):
+    spec = spec_of(mismatch=2.0)
+    training = Training(spec, Batches(box_store(), spec, CPU), CPU)
+    seen = []
+    match = training.network.match
+    monkeypatch.setattr(training.network, "match", lambda *tokens: seen.append(tokens) or match(*tokens))
+    values = step(training.batches, 0, training.network)
+    (own, search), (other, again) = seen
+    assert torch.equal(other[0][1:], own[0][:-1]) and not torch.equal(other[0], own[0])
+    assert all(torch.equal(a, b) for a, b in zip(search, again))
+    plain = step(Batches(box_store(), spec.model_copy(update={"mismatch": 0.0}), CPU), 0, training.network)
+    torch.testing.assert_close(values["loss"], plain["loss"] + 2 * values["mismatch"])
+
+
 def test_the_backbone_learns_at_its_own_rate():
     spec = spec_of(backbone_lr=0.0, steps=2, weight_decay=0)
     training = Training(spec, Batches(box_store(), spec, CPU), CPU)
@@ -179,7 +193,7 @@ class Fixed(torch.nn.Module):
         self.cells, self.best, self.box, self.score = cells, best, box, score
 
     def tokens(self, images):
-        self.template = images
+        self.template = images if images.shape[-1] == 4 * self.cells else self.template
         return images
 
     def match(self, template, search):

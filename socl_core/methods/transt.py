@@ -39,15 +39,24 @@ def moved(boxes: torch.Tensor, maps: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def step(batches: Batches, step: int, network: TransT) -> dict[str, torch.Tensor]:
-    """Losses of TransT on the batch of a step: the search crop is shifted and zoomed, the template is not."""
+    """Losses of TransT on the batch of a step: the search crop is shifted and zoomed, the template is not.
+
+    Each search crop may be matched a second time, with the template of another video: all of it is background. [R]
+    """
     spec, compute = batches.spec, batches.compute
     (first, second), maps, gain = batches.draw(step)
     template = batches.crops(first, torch.tensor([[1.0, 0, 0]]).expand(len(first), 3), gain[0], spec.search // 2)
     search = batches.crops(second, maps[1], gain[1], spec.search)
     truth = moved(batches.boxes[second.to(compute.device)], maps[1].to(compute.device), spec.search)
     with compute.autocast():
-        logits, boxes = network(template, search)
-    return losses.transt_losses(logits, boxes, truth)
+        (template, place), search = network.tokens(template), network.tokens(search)
+        logits, boxes = network.match((template, place), search)
+        other = network.match((template.roll(1, 0), place), search)[0] if spec.mismatch else None
+    values = losses.transt_losses(logits, boxes, truth)
+    if other is not None:
+        values["mismatch"] = losses.mismatch_loss(other)
+        values["loss"] = values["loss"] + spec.mismatch * values["mismatch"]
+    return values
 
 
 METHODS = {

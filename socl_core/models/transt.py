@@ -147,11 +147,11 @@ class TransT(nn.Module):
         return features.flatten(2).transpose(1, 2), place
 
     def forward(self, template: torch.Tensor, search: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.match(self.tokens(template), search)
+        return self.match(self.tokens(template), self.tokens(search))
 
-    def match(self, template: tuple[torch.Tensor, torch.Tensor], search: torch.Tensor):
-        """As `forward`, with the template as `tokens` gives it."""
-        (template, template_place), (search, search_place) = template, self.tokens(search)
+    def match(self, template: tuple[torch.Tensor, torch.Tensor], search: tuple[torch.Tensor, torch.Tensor]):
+        """As `forward`, with template and search region as `tokens` gives them."""
+        (template, template_place), (search, search_place) = template, search
         for layer in self.fusion:
             template, search = layer(template, template_place, search, search_place)
         found = self.norm(self.decoder(search, search_place, template, template_place))

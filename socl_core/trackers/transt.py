@@ -34,7 +34,7 @@ class TransTTracker:
     def update(self, image: np.ndarray) -> np.ndarray:
         side = 2 * float(context_side(*self.target))
         with torch.inference_mode(), self.compute.autocast():
-            logits, boxes = self.network.match(self.template, self._crop(image, side, self.search))
+            logits, boxes = self.network.match(self.template, self.network.tokens(self._crop(image, side, self.search)))
         score = logits[0].float().softmax(-1)[:, 0].cpu().numpy()
         window = np.hanning(round(len(score) ** 0.5) + 2)[1:-1]
         best = np.argmax((1 - self.influence) * score + self.influence * np.outer(window, window).ravel())

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from socl_core import data, pipeline
 from socl_core.cli import app
 from socl_core.errors import DataError, SoclError
+from socl_core.locks import PATIENCE, lock
 from socl_core.methods import siam
 from socl_core.runs import Run
 
@@ -172,6 +173,15 @@ def test_two_processes_on_one_run(whole, expected, tmp_path):
     # The second was refused, or waited for the end of a short run.
     refused = [process for process in both if process.exitcode]
     assert len(refused) < 2 and all("works on run" in process.said.recv() for process in refused)
+
+
+def test_crops_are_built_by_one_process_at_a_time(tmp_path):
+    with lock(tmp_path / "cache" / "building.lock", "builds crops"):
+        process = faults.start(faults.build, tmp_path)
+        process.join(2 * PATIENCE)
+        assert process.is_alive() and not (tmp_path / "cache" / "crops").exists()
+    process.join(120)
+    assert process.exitcode == 0 and len(list((tmp_path / "cache" / "crops").glob("*/index.json"))) == 1
 
 
 def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(copy, expected, monkeypatch):
