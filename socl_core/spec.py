@@ -87,6 +87,7 @@ class RunSpec(BaseModel):
     correlation: Literal["cosine", "dot"] = "cosine"
     scales: int = Field(3, ge=1)
     window_influence: float = Field(0.176, ge=0, le=1)
+    size_rate: float = Field(1.0, gt=0, le=1, description="how fast TransT takes over sizes; 1 as published [R]")
     solver: Literal["closed", "cg"] = Field(
         "cg", description="of the correlation filter: conjugate gradient, or closed form"
     )

@@ -216,6 +216,12 @@ def test_the_tracker_returns_the_box_of_the_best_cell_in_the_frame():
     np.testing.assert_allclose([x + (w - 1) / 2, y + (h - 1) / 2], [109.5 + side / 4, 89.5 - side / 4])
 
 
+def test_the_size_changes_by_a_power_of_what_was_found():
+    tracker = TransTTracker(Fixed(8, 27, [0.5, 0.5, 0.5, 0.25]), CPU, search=64, size_rate=0.5)
+    tracker.init(np.full((200, 300, 3), 90, np.uint8), [100, 80, 20, 20])  # found: 40 x 20 pixels
+    np.testing.assert_allclose(tracker.update(np.full((200, 300, 3), 90, np.uint8))[2:], [20 * math.sqrt(2), 20])
+
+
 def test_the_window_prefers_the_middle_among_equals():
     frame = np.full((200, 300, 3), 90, np.uint8)
 

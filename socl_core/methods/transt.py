@@ -20,7 +20,7 @@ def network(spec: RunSpec) -> TransT:
 
 
 def tracker(spec: RunSpec, network: TransT, compute: Compute) -> TransTTracker:
-    return TransTTracker(network, compute, spec.search, spec.window_influence)
+    return TransTTracker(network, compute, spec.search, spec.window_influence, spec.size_rate)
 
 
 def cut(spec: RunSpec, rule: str) -> Cut:
