@@ -6,7 +6,7 @@ from scipy.ndimage import binary_dilation
 
 from socl_core import prior
 from socl_core.data.crops import SEARCH, crop
-from socl_core.data.sequence import Sequence
+from socl_core.data.sequence import Sequence, evenly
 from socl_core.device import Compute
 from socl_core.models.alexnet import GRID
 from socl_core.spec import RunSpec
@@ -28,7 +28,7 @@ def clip_evidence(sequences: list[Sequence], frames: int = 8) -> dict[str, np.nd
     found: dict[str, list] = {"collapse": [], "widening": [], "spill": []}
     for sequence in sequences:
         rows = []
-        for i in _spread(np.flatnonzero(sequence.valid), frames):
+        for i in evenly(np.flatnonzero(sequence.valid), frames):
             view = search_view(sequence, i)
             inside = box_cells(view["box"])
             tops = {eta: prior.top_map(view["scores"], eta) for eta in (UNCLIPPED, 0.1, 0.2)}
@@ -61,7 +61,7 @@ def sample_evidence(
     for sequence in sequences:
         rows = np.flatnonzero(sequence.valid)
         values = []
-        for i in _spread(rows[:-1], pairs):
+        for i in evenly(rows[:-1], pairs):
             later = rows[(rows > i) & (rows <= i + gap)]
             if not len(later):
                 continue
@@ -91,7 +91,3 @@ def _mask_cells(mask: np.ndarray, view: dict, point) -> np.ndarray:
     start, stride = round(COVERED[0]), GRID.stride
     inner = shown[start : start + CELLS * stride, start : start + CELLS * stride]
     return inner.reshape(CELLS, stride, CELLS, stride).mean((1, 3)) >= 127.5
-
-
-def _spread(rows: np.ndarray, count: int) -> np.ndarray:
-    return np.unique(rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)])

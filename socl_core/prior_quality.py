@@ -14,7 +14,7 @@ from scipy.optimize import brentq
 from tqdm import tqdm
 
 from socl_core.data.crops import EXEMPLAR, SEARCH, context_side, point_side, to_frame
-from socl_core.data.sequence import Sequence
+from socl_core.data.sequence import Sequence, evenly
 from socl_core.errors import DataError, unknown
 from socl_core.models.grid import Grid
 from socl_core.objectness import CUES, Measure, Windows, cue_values, lattice_in_frame, objectness, work_image
@@ -175,11 +175,10 @@ def _clip_measures(scored: Scored) -> tuple[float, ...]:
 
 def _boxed(sequences: Iterable[Sequence], frames: int) -> Iterable[tuple[Sequence, np.ndarray]]:
     """The videos that have boxes, each with at most `frames` of its valid frames, evenly spread."""
-    found = [(s, np.flatnonzero(s.valid)) for s in sequences if s.boxes is not None and s.valid.any()]
+    found = [(s, evenly(np.flatnonzero(s.valid), frames)) for s in sequences if s.boxes is not None and s.valid.any()]
     if not found:
         raise DataError("no video with a valid box: a prior is scored against true boxes")
-    chosen = [(s, rows[np.linspace(0, len(rows) - 1, min(frames, len(rows))).round().astype(int)]) for s, rows in found]
-    return tqdm(chosen, desc="priors", unit="video", mininterval=1, disable=None)
+    return tqdm(found, desc="priors", unit="video", mininterval=1, disable=None)
 
 
 def _measures(scored: Scored) -> tuple[float, ...]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from socl_core.data.sequence import Sequence, box_centres
+from socl_core.data.sequence import Sequence, box_centres, evenly
 from socl_core.data.workers import in_workers
 from socl_core.errors import DataError, UsageError
 from socl_core.prior import window_sum
@@ -221,5 +221,5 @@ def spread(sequence: Sequence, frames: int | None) -> Sequence:
     if frames is None or len(rows) <= frames:
         return sequence
     keep = np.zeros(len(sequence), bool)
-    keep[rows[np.linspace(0, len(rows) - 1, frames).round().astype(int)]] = True
+    keep[evenly(rows, frames)] = True
     return replace(sequence, valid=keep)
