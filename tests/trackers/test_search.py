@@ -16,7 +16,7 @@ CPU = Compute(torch.device("cpu"), False)
 def tracker(request):
     torch.manual_seed(0)
     if request.param == "siam":
-        return SiamTracker(AlexNetV1(0.125), CPU, SiamOptions("cosine", scales=1, window_influence=0.0))
+        return SiamTracker(AlexNetV1(0.125), CPU, SiamOptions(correlation="cosine", scales=1, window_influence=0.0))
     network = ResNet18(0.125)
     network(255 * torch.rand(8, 3, 129, 129))  # statistics of the last normalisation
     return CfTracker(network, CPU, CfOptions(scales=1))
