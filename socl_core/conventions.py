@@ -36,8 +36,7 @@ def otb(predicted: np.ndarray, truth: Truth) -> dict[str, np.ndarray]:
     As in the toolkit, a missing box repeats the one before it and the first is the true one.
     """
     shift = np.array([1.0, 1, 0, 0])  # `metrics.otb` counts pixels from 0
-    score = metrics.otb(_repeated(predicted, truth.boxes) - shift, truth.boxes - shift)
-    return {"success": score.success_curve, "precision": score.precision_curve}
+    return metrics.otb(_repeated(predicted, truth.boxes) - shift, truth.boxes - shift)
 
 
 def got10k(predicted: np.ndarray, truth: Truth) -> dict[str, np.ndarray]:

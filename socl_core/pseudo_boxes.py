@@ -32,12 +32,12 @@ def centred(windows: Windows, point: np.ndarray) -> np.ndarray:
     return GROWTH * np.exp(np.average(np.log(windows.boxes[:, 2:]), axis=0, weights=weights))
 
 
-def plateau(windows: Windows, point: np.ndarray, cells: int = 44) -> np.ndarray:
+def plateau(windows: Windows, point: np.ndarray) -> np.ndarray:
     """Width and height of what the clip makes flat: the cells of the search region that reach the clip level.
 
     The region has four times the side that the windows have; the clip fraction is the default of 10 %.
     """
-    side = 4 * windows.size()
+    side, cells = 4 * windows.size(), 44
     x, y = (centre + 0.5 + (np.arange(cells) - (cells - 1) / 2) * side / cells for centre in point)
     scores = window_sum(windows.boxes, windows.scores, x, y)
     flat = (scores >= clip_level(scores, 0.1)).numpy()
