@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from socl_core import metrics
-from socl_core.errors import DataError, unknown
+from socl_core.errors import DataError, known
 from socl_core.metrics import OTB_ERRORS, OTB_OVERLAPS
 
 NORMALISED_ERRORS = np.arange(51) / 100
@@ -158,9 +158,7 @@ CONVENTIONS = {
 
 def find_convention(name: str) -> Convention:
     """A convention by its name. Raises `UsageError` for an unknown one."""
-    if name not in CONVENTIONS:
-        raise unknown("convention", name, CONVENTIONS)
-    return CONVENTIONS[name]
+    return CONVENTIONS[known("convention", name, CONVENTIONS)]
 
 
 def in_files(convention: str, boxes: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ import torch
 from skimage.segmentation import felzenszwalb
 
 from socl_core import cues
-from socl_core.errors import DataError, UsageError, unknown
+from socl_core.errors import DataError, UsageError, known
 
 CUES = ("ms", "cc", "ss", "ed")
 RELEASED = ("ms", "cc", "ss")  # the combination that the authors released
@@ -61,8 +61,7 @@ class Measure:
     def read(cls, use: tuple[str, ...] = RELEASED, path: Path = LIKELIHOODS) -> "Measure":
         """The fitted measure with some of its cues. `UsageError` for an unknown cue, `DataError` for a bad file."""
         for name in use:
-            if name not in CUES:
-                raise unknown("cue", name, CUES)
+            known("cue", name, CUES)
         try:
             fitted = json.loads(Path(path).read_text())
             tables = {name: [fitted["cues"][name][part] for part in ("edges", "log_ratios")] for name in use}
@@ -233,8 +232,7 @@ def objectness(image: np.ndarray, point=None, measure: Measure | None = None, sa
     without a point. Windows are returned in pixels of `image`.
     Raises `DataError` for a point outside of the image, `UsageError` for a wrong array or sampling.
     """
-    if sampling not in SAMPLINGS:
-        raise unknown("sampling", sampling, SAMPLINGS)
+    known("sampling", sampling, SAMPLINGS)
     small, scales = work_image(image)
     (height, width), measure = small.shape[:2], measure or released_measure()
     if point is not None:

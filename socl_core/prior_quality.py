@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from socl_core.data.crops import EXEMPLAR, SEARCH, context_side, point_side, to_frame
 from socl_core.data.sequence import Sequence, evenly
-from socl_core.errors import DataError, unknown
+from socl_core.errors import DataError, known
 from socl_core.models.grid import Grid
 from socl_core.objectness import CUES, Measure, Windows, cue_values, lattice_in_frame, objectness, work_image
 from socl_core.prior import entropy, mass_inside, top_map, window_sum
@@ -113,8 +113,7 @@ def quality(
     |log2| of the crop's side over that of the true box; seconds_per_crop of `find`; n, frames.
     """
     for label, name, valid in (("prior", prior, PRIORS), ("scale", scale, SCALES)):
-        if name not in valid:
-            raise unknown(label, name, valid)
+        known(label, name, valid)
     spent, videos = [], []
 
     def timed(image, point):

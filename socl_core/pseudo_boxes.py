@@ -6,7 +6,7 @@ images and points alone; the page on pseudo boxes compares them with true boxes 
 
 import numpy as np
 
-from socl_core.errors import unknown
+from socl_core.errors import known
 from socl_core.objectness import Windows
 from socl_core.prior import clip_level, window_sum
 
@@ -52,9 +52,8 @@ def pseudo_boxes(rule: str, windows: list[Windows], points: np.ndarray) -> np.nd
 
     windows: objectness of each frame. Raises `UsageError` for an unknown rule.
     """
-    if rule not in PSEUDO_RULES:
-        raise unknown("rule of pseudo boxes", rule, PSEUDO_RULES)
-    return boxes_around(points, np.array([PSEUDO_RULES[rule](w, point) for w, point in zip(windows, points)]))
+    measure = PSEUDO_RULES[known("rule of pseudo boxes", rule, PSEUDO_RULES)]
+    return boxes_around(points, np.array([measure(w, point) for w, point in zip(windows, points)]))
 
 
 def boxes_around(points: np.ndarray, sizes: np.ndarray) -> np.ndarray:

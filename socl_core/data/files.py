@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from socl_core.data.sequence import ImageFiles, Sequence, box_centres
-from socl_core.errors import DataError, unknown
+from socl_core.errors import DataError, known
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 BOX_FORMAT = "four numbers x, y, w, h separated by comma, tab or space"
@@ -88,7 +88,7 @@ def read_boxes(path: Path | str) -> np.ndarray:
     Commas, tabs and spaces separate. NaN and inf are read: a tracker may have returned them.
     Raises `DataError` naming the file and row for anything else, and for a file without a row.
     """
-    if not (lines := _lines(path)):
+    if not (lines := read_text(path).rstrip().splitlines()):
         raise DataError(f"{path} is empty: expected one box a line, {BOX_FORMAT}")
     return np.array([_numbers(path, row, line) for row, line in enumerate(lines, 1)])
 
@@ -105,11 +105,6 @@ def read_annotation(path: Path | str, negative: bool = False) -> np.ndarray:
         found = ", ".join(f"{value:g}" for value in boxes[row])
         raise DataError(f"{path}, row {row + 1}: expected finite numbers and no negative size, found {found}")
     return boxes
-
-
-def read_flags(path: Path | str, rows: int) -> np.ndarray:
-    """Read `rows` entries, each 0 or 1, to (rows,) bool. Raises `DataError` naming the file and entry."""
-    return read_labels(path, rows, range(2)) == 1
 
 
 def read_labels(path: Path | str, rows: int, valid: range) -> np.ndarray:
@@ -161,10 +156,7 @@ def select(names: list[str], wanted: Iterable[str] | None) -> list[str]:
     """The `wanted` ones of `names`, in this order (None: all). Raises `UsageError` for an unknown one."""
     if wanted is None:
         return names
-    wanted = list(wanted)
-    for name in wanted:
-        if name not in names:
-            raise unknown("sequence", name, names)
+    wanted = [known("sequence", name, names) for name in wanted]
     return [name for name in names if name in wanted]
 
 
@@ -211,11 +203,6 @@ def _image_size(path: Path) -> tuple[int, int]:
             return image.size
     except OSError as error:
         raise DataError(f"image {path} cannot be decoded: expected a JPEG or PNG") from error
-
-
-def _lines(path: Path | str) -> list[str]:
-    """The lines of a text file without the empty ones at its end."""
-    return read_text(path).rstrip().splitlines()
 
 
 def _numbers(path: Path | str, row: int, line: str) -> list[float]:
