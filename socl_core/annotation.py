@@ -30,9 +30,7 @@ def seconds_each(label: str, seconds_a_point: float) -> float:
 
 def budget_videos(videos: int, share: float) -> int:
     """How many of the videos a share buys; at least one, and `UsageError` unless 0 < share <= 1."""
-    if not 0 < share <= 1:
-        raise UsageError(f"the share of videos must be above 0 and at most 1, found {share}")
-    return max(1, round(videos * share))
+    return max(1, round(videos * _checked(share, "videos")))
 
 
 def labelled_frames(frames: int, share: float, rng: np.random.Generator) -> np.ndarray:
@@ -40,9 +38,7 @@ def labelled_frames(frames: int, share: float, rng: np.random.Generator) -> np.n
 
     At least two, as training needs a pair, unless the video has fewer.
     """
-    if not 0 < share <= 1:
-        raise UsageError(f"the share of labelled frames must be above 0 and at most 1, found {share}")
-    count = min(frames, max(2, round(frames * share)))
+    count = min(frames, max(2, round(frames * _checked(share, "labelled frames"))))
     return np.sort(rng.choice(frames, count, replace=False))
 
 
@@ -52,10 +48,15 @@ def whole_videos(lengths: list[int], share: float) -> int:
     The largest number that the budget covers, but at least two, as training needs them; all if there are fewer.
     lengths: frames of each video, in the order in which they are labelled.
     """
-    if not 0 < share <= 1:
-        raise UsageError(f"the share of labelled frames must be above 0 and at most 1, found {share}")
-    paid = int(np.searchsorted(np.cumsum(lengths), share * sum(lengths) + 1e-6, "right"))
+    labels = _checked(share, "labelled frames") * sum(lengths)
+    paid = int(np.searchsorted(np.cumsum(lengths), labels + 1e-6, "right"))
     return min(len(lengths), max(2, paid))
+
+
+def _checked(share: float, what: str) -> float:
+    if not 0 < share <= 1:
+        raise UsageError(f"the share of {what} must be above 0 and at most 1, found {share}")
+    return share
 
 
 def careless(sequence: Sequence, spread: float, seed: int) -> Sequence:

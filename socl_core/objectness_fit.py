@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from socl_core.data.sequence import Sequence, evenly
@@ -91,5 +90,4 @@ def _class_weights(samples: Samples) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _histogram(values: np.ndarray, edges: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    bins = torch.bucketize(torch.from_numpy(values).double(), torch.from_numpy(edges)).numpy()
-    return np.bincount(bins, weights, len(edges) + 1) / weights.sum()
+    return np.bincount(np.searchsorted(edges, values), weights, len(edges) + 1) / weights.sum()

@@ -77,8 +77,8 @@ def _fetch(name: str, folder: Path, url: str, expected: str | None) -> str:
         archive.unlink()  # it would fail again
         raise
     archive.unlink()
-    known = "as expected" if expected else f"not known before, noted in {folder / CHECKSUMS}"
-    return f"fetched; SHA-256 {found}, {known}"
+    judged = "as expected" if expected else f"not known before, noted in {folder / CHECKSUMS}"
+    return f"fetched; SHA-256 {found}, {judged}"
 
 
 def read_checksums(path: Path) -> dict[str, str]:

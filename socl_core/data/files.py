@@ -113,14 +113,14 @@ def read_labels(path: Path | str, rows: int, valid: range) -> np.ndarray:
     Raises `DataError` naming the file and entry.
     """
     words = read_text(path).replace(",", " ").split()
-    known = {str(value): value for value in valid}
-    if not known.keys() >= set(words):
-        row, word = next((row, word) for row, word in enumerate(words, 1) if word not in known)
+    values = {str(value): value for value in valid}
+    if not values.keys() >= set(words):
+        row, word = next((row, word) for row, word in enumerate(words, 1) if word not in values)
         expected = f"{valid[0]} {'to' if len(valid) > 2 else 'or'} {valid[-1]}"
         raise DataError(f"{path}, row {row}: expected {expected}, found '{word[:40]}'")
     if len(words) != rows:
         raise DataError(f"{path} has {len(words)} rows, expected {rows}, one a frame")
-    return np.array([known[word] for word in words])
+    return np.array([values[word] for word in words])
 
 
 def read_text(path: Path | str) -> str:
