@@ -21,7 +21,7 @@ import numpy as np
 
 from socl_core.data import render
 from socl_core.data.files import select, write_atomic
-from socl_core.data.render import FRAME_SIZE, Body, Cut, Motion
+from socl_core.data.render import Body, Cut, Motion
 from socl_core.data.scene import draw_cut, draw_distractor, draw_occluder, draw_target, smooth_curve, whole
 from socl_core.data.sequence import Sequence, box_centres, read_image
 from socl_core.errors import DataError, known
@@ -219,13 +219,8 @@ class Scene:
 
     def others(self, time: int) -> np.ndarray:
         """Where distractors and occluders are at a time step, and not hidden by the target: bool (H, W)."""
-        covered = np.zeros(FRAME_SIZE[::-1], bool)
-        for body in (*self.behind, *self.front):
-            if (seen := render.outline(body, time)) is not None:
-                left, top, alpha, _, _ = seen
-                place, part = render.in_frame(left, top, alpha)
-                covered[place] |= alpha[part] >= 128
-        return covered & ~self.mask(time)
+        bodies = [render.cover(render.outline(body, time)) for body in (*self.behind, *self.front)]
+        return np.any(bodies, 0) & ~self.mask(time)
 
     def annotate(self, time: int) -> tuple[list[int], bool]:
         """The target's box x, y, w, h at a time step and whether enough of it is visible."""
@@ -236,20 +231,13 @@ class Scene:
 
     def _masks(self, time: int) -> tuple[int, np.ndarray, np.ndarray]:
         """The target's area in px in and outside the frame, its amodal and its visible mask."""
-        left, top, alpha, _, _ = render.outline(self.target, time)
-        place, part = render.in_frame(left, top, alpha)
-        amodal = np.zeros(FRAME_SIZE[::-1], bool)
-        amodal[place] = alpha[part] >= 128
+        target = render.outline(self.target, time)
+        amodal = render.cover(target)
         visible = amodal.copy()
         for body in self.front:
-            if _apart(self.target.motion, body.motion, time):
-                continue
-            if (seen := render.outline(body, time)) is None:
-                continue
-            left, top, cover, _, _ = seen
-            place, part = render.in_frame(left, top, cover)
-            visible[place] &= cover[part] < 128
-        return int((alpha >= 128).sum()), amodal, visible
+            if not _apart(self.target.motion, body.motion, time):
+                visible &= ~render.cover(render.outline(body, time))
+        return int((target[2] >= 128).sum()), amodal, visible
 
 
 def _take(cut: Cut, width: int, height: int) -> np.ndarray:

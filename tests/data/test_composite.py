@@ -11,7 +11,7 @@ import pytest
 from socl_core.data import composite, render
 from socl_core.errors import DataError, UsageError
 
-WIDTH, HEIGHT = composite.FRAME_SIZE
+WIDTH, HEIGHT = render.FRAME_SIZE
 SPLITS = sorted(composite.SPLITS)
 # Of four videos and four frames of each. Test holds PNG photographs alone; train and dev also depend on the
 # JPEG decoder. Whoever changes the generator on purpose raises composite.VERSION and renews these.
