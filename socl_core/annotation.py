@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from socl_core.data.sequence import Sequence
-from socl_core.errors import UsageError
+from socl_core.errors import UsageError, known
 
 BOX_OVER_POINT = 4.5  # a box takes 4.5 times as long as a point [S]
 GOT10K_FRAMES = 1_400_000  # training frames of GOT-10k, rounded
@@ -18,14 +18,8 @@ BUDGETS = {110: 1 / 8, 220: 1 / 4, 440: 1 / 2, 880: 1.0}  # hours of Table 2 -> 
 
 def frames_for(seconds: float, label: str, seconds_a_point: float) -> int:
     """Frames that a budget of `seconds` buys with a `label`, "point" or "box"."""
-    return int(seconds / seconds_each(label, seconds_a_point) + 1e-9)
-
-
-def seconds_each(label: str, seconds_a_point: float) -> float:
-    """Seconds that one label of a kind takes."""
-    if label not in ("point", "box"):
-        raise UsageError(f"unknown label '{label}': expected 'point' or 'box'")
-    return seconds_a_point * (BOX_OVER_POINT if label == "box" else 1.0)
+    costs = {"point": 1.0, "box": BOX_OVER_POINT}
+    return int(seconds / (seconds_a_point * costs[known("label", label, costs)]) + 1e-9)
 
 
 def budget_videos(videos: int, share: float) -> int:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from socl_core.data.crops import EXEMPLAR
 from socl_core.device import Compute
-from socl_core.errors import UsageError
+from socl_core.errors import known
 from socl_core.trackers.search import CropTracker, Pyramid, View
 
 
@@ -161,8 +161,7 @@ class CfTracker(CropTracker):
 
     def __init__(self, backbone: torch.nn.Module, compute: Compute, options: CfOptions = CfOptions()):  # noqa: B008
         super().__init__(backbone, compute)
-        if options.solver not in SOLVERS:
-            raise UsageError(f"unknown solver '{options.solver}': valid are {', '.join(SOLVERS)}")
+        known("solver", options.solver, SOLVERS)
         self.options = options
         cells = self.grid.cells(self.grid.centred(options.search))
         hann = torch.from_numpy(np.hanning(cells + 2)[1:-1]).float()

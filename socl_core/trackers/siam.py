@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from socl_core.data.crops import EXEMPLAR, SEARCH
 from socl_core.device import Compute
-from socl_core.errors import UsageError
+from socl_core.errors import known
 from socl_core.trackers.search import CropTracker, Pyramid, View
 
 CORRELATIONS = ("cosine", "dot")
@@ -24,8 +24,7 @@ def correlate(template: torch.Tensor, features: torch.Tensor, correlation: str) 
     every cell, averaged over the cells of the template, as the cosine of the SoCL loss asks for. [R]
     template (B, C, h, w), features (B, C, H, W). Returns (B, H - h + 1, W - w + 1) float32.
     """
-    if correlation not in CORRELATIONS:
-        raise UsageError(f"unknown correlation '{correlation}': valid are {', '.join(CORRELATIONS)}")
+    known("correlation", correlation, CORRELATIONS)
     template, features = template.float(), features.float()
     if correlation == "cosine":
         template, features = F.normalize(template, dim=1), F.normalize(features, dim=1)

@@ -31,6 +31,17 @@ def make(request):
     return lambda **options: CfTracker(backbone, CPU, CfOptions(solver=request.param, **options))
 
 
+@pytest.mark.parametrize("step", [(3, 2), (-4, 0), (0, -5), (0, 0)])
+def test_the_tracker_follows_a_moving_texture(make, step):
+    images, boxes = video(step=step)
+    tracker = make()
+    tracker.init(images[0], boxes[0])
+    found = [tracker.update(image) for image in images[1:]]
+    assert all(box.shape == (4,) and box.dtype == np.float64 for box in found)
+    overlaps = iou(np.array(found), boxes[1:])
+    assert overlaps.min() > 0.5 and overlaps.mean() > 0.6
+
+
 @pytest.mark.parametrize("box", BOXES.values(), ids=BOXES.keys())
 def test_odd_boxes_give_finite_boxes_in_the_frame(make, box):
     images, _ = video(3)
