@@ -161,8 +161,7 @@ class CfTracker(CropTracker):
 
     def __init__(self, backbone: torch.nn.Module, compute: Compute, options: CfOptions = CfOptions()):  # noqa: B008
         super().__init__(backbone, compute)
-        known("solver", options.solver, SOLVERS)
-        self.options = options
+        self.options, self.solver = options, SOLVERS[known("solver", options.solver, SOLVERS)]
         cells = self.grid.cells(self.grid.centred(options.search))
         hann = torch.from_numpy(np.hanning(cells + 2)[1:-1]).float()
         self.window = torch.outer(hann, hann).to(compute.device)
@@ -172,7 +171,7 @@ class CfTracker(CropTracker):
 
     def init(self, image: np.ndarray, box) -> None:
         self.start(image, box)
-        self.filter = SOLVERS[self.options.solver](self.options)
+        self.filter = self.solver(self.options)
         self._learn(self._samples(image, [1.0])[0], np.zeros(2))
 
     def update(self, image: np.ndarray) -> np.ndarray:
