@@ -100,7 +100,8 @@ def manifest(spec: str, split: str) -> str:
     Of files: relative paths and sizes of the images, contents of lists, annotations and labels; not where
     the folder is, nor times. Raises as `load` does for an unknown spec or split or a missing folder.
     """
-    layout, path = with_split(spec, split)
+    role(spec, split)  # for its error; a run that asks for one that an OTB folder has not still has an identity
+    layout, path = resolve(spec)
     if path is None:
         return composite.manifest()
     require(spec)

@@ -140,6 +140,7 @@ def test_manifest_follows_the_content_and_nothing_else(root):
 
     first = ask()
     assert len(first) == 16 and int(first, 16) >= 0
+    assert data.manifest("otb", "train") == first  # it has one split; `load` refuses another name
     (root / "otb" / "notes.txt").write_text("no annotation")
     (root / "otb" / "Deer" / "img" / "0001.jpg").touch()
     assert ask() == first == data.manifest(f"otb:{root}/otb", "test")
@@ -190,6 +191,8 @@ def test_composite_goes_through(monkeypatch, tmp_path):
     plan = composite.SPLITS["dev"]
     assert len(data.load("composite", "dev", videos=plan.videos + 1, frames=1)) == plan.videos
     assert len(data.load("composite", "dev", videos=1, frames=plan.frames + 1)[0]) == plan.frames
+    with pytest.raises(UsageError, match="unknown split of composite 'val'"):
+        data.manifest("composite", "val")
     monkeypatch.setattr(composite, "manifest", lambda: "of composite")
     assert data.manifest("composite", "dev") == "of composite"
 
