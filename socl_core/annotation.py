@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from socl_core.data.sequence import Sequence
-from socl_core.errors import UsageError
+from socl_core.errors import UsageError, known
 
 BOX_OVER_POINT = 4.5  # a box takes 4.5 times as long as a point [S]
 GOT10K_FRAMES = 1_400_000  # training frames of GOT-10k, rounded
@@ -18,21 +18,13 @@ BUDGETS = {110: 1 / 8, 220: 1 / 4, 440: 1 / 2, 880: 1.0}  # hours of Table 2 -> 
 
 def frames_for(seconds: float, label: str, seconds_a_point: float) -> int:
     """Frames that a budget of `seconds` buys with a `label`, "point" or "box"."""
-    return int(seconds / seconds_each(label, seconds_a_point) + 1e-9)
-
-
-def seconds_each(label: str, seconds_a_point: float) -> float:
-    """Seconds that one label of a kind takes."""
-    if label not in ("point", "box"):
-        raise UsageError(f"unknown label '{label}': expected 'point' or 'box'")
-    return seconds_a_point * (BOX_OVER_POINT if label == "box" else 1.0)
+    costs = {"point": 1.0, "box": BOX_OVER_POINT}
+    return int(seconds / (seconds_a_point * costs[known("label", label, costs)]) + 1e-9)
 
 
 def budget_videos(videos: int, share: float) -> int:
     """How many of the videos a share buys; at least one, and `UsageError` unless 0 < share <= 1."""
-    if not 0 < share <= 1:
-        raise UsageError(f"the share of videos must be above 0 and at most 1, found {share}")
-    return max(1, round(videos * share))
+    return max(1, round(videos * _checked(share, "videos")))
 
 
 def labelled_frames(frames: int, share: float, rng: np.random.Generator) -> np.ndarray:
@@ -40,9 +32,7 @@ def labelled_frames(frames: int, share: float, rng: np.random.Generator) -> np.n
 
     At least two, as training needs a pair, unless the video has fewer.
     """
-    if not 0 < share <= 1:
-        raise UsageError(f"the share of labelled frames must be above 0 and at most 1, found {share}")
-    count = min(frames, max(2, round(frames * share)))
+    count = min(frames, max(2, round(frames * _checked(share, "labelled frames"))))
     return np.sort(rng.choice(frames, count, replace=False))
 
 
@@ -52,10 +42,15 @@ def whole_videos(lengths: list[int], share: float) -> int:
     The largest number that the budget covers, but at least two, as training needs them; all if there are fewer.
     lengths: frames of each video, in the order in which they are labelled.
     """
-    if not 0 < share <= 1:
-        raise UsageError(f"the share of labelled frames must be above 0 and at most 1, found {share}")
-    paid = int(np.searchsorted(np.cumsum(lengths), share * sum(lengths) + 1e-6, "right"))
+    labels = _checked(share, "labelled frames") * sum(lengths)
+    paid = int(np.searchsorted(np.cumsum(lengths), labels + 1e-6, "right"))
     return min(len(lengths), max(2, paid))
+
+
+def _checked(share: float, what: str) -> float:
+    if not 0 < share <= 1:
+        raise UsageError(f"the share of {what} must be above 0 and at most 1, found {share}")
+    return share
 
 
 def careless(sequence: Sequence, spread: float, seed: int) -> Sequence:

@@ -1,5 +1,6 @@
 """The `socl` command."""
 
+import io
 import json
 import math
 import sys
@@ -11,9 +12,9 @@ import typer
 
 from socl_core.cli_book import book_app
 from socl_core.cli_data import data_app
-from socl_core.cli_options import AsJson, DataRoot, Device, settings, yaml_value
+from socl_core.cli_options import AsJson, DataRoot, Device, Protocol, settings, yaml_value
 from socl_core.cli_prior import objectness_app, prior_app
-from socl_core.cli_runs import register
+from socl_core.cli_runs import runs_app
 from socl_core.errors import SoclError, UsageError
 from socl_core.methods import NAMES
 
@@ -25,6 +26,7 @@ app.add_typer(book_app, name="book")
 app.add_typer(prior_app, name="prior")
 app.add_typer(objectness_app, name="objectness")
 app.add_typer(data_app, name="data")
+app.add_typer(runs_app)
 MethodName = Annotated[str, typer.Option(help=", ".join(NAMES))]
 
 
@@ -61,7 +63,7 @@ def _seeds(text: str) -> list[int]:
 def train(
     out: Annotated[Path, typer.Option(help="Folder for weights, log and boxes.")],
     method: MethodName = "socl-siam",
-    protocol: Annotated[str, typer.Option(help="smoke, laptop, reference or paper.")] = "laptop",
+    protocol: Protocol = "laptop",
     seed: int = 0,
     data: Annotated[
         list[str] | None, typer.Option(help="Training set, LOADER or LOADER:PATH; may be repeated.")
@@ -255,7 +257,7 @@ def metrics(
 @app.command()
 def table(
     name: Annotated[str, typer.Argument(help="1, 2, 3, 4, noise (careless clicks), or real (real video).")],
-    protocol: str = "laptop",
+    protocol: Protocol = "laptop",
     run: Annotated[bool, typer.Option("--run", help="Run what is missing.")] = False,
     seeds: Annotated[str | None, typer.Option(help="Comma separated; the protocol's by default.")] = None,
     record: Annotated[bool, typer.Option("--record", help="Copy finished results to recorded/.")] = False,
@@ -292,7 +294,7 @@ def table(
 
 
 @app.command()
-def claims(protocol: str = "laptop", json_: AsJson = False, data_root: DataRoot = None) -> None:
+def claims(protocol: Protocol = "laptop", json_: AsJson = False, data_root: DataRoot = None) -> None:
     """Every claim of the paper with its verdict, from the recorded runs and those of this store."""
     from socl_core.claims import all_claims, judged
 
@@ -313,7 +315,7 @@ def claims(protocol: str = "laptop", json_: AsJson = False, data_root: DataRoot 
 def select(
     try_: Annotated[list[str], typer.Option("--try", help="Values of a parameter, name=a,b,c; may be repeated.")],
     method: MethodName = "socl-siam",
-    protocol: Annotated[str, typer.Option(help="smoke, laptop, reference or paper.")] = "laptop",
+    protocol: Protocol = "laptop",
     on: Annotated[list[str] | None, typer.Option(help="Data set with a dev split; may be repeated.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="A parameter for all, name=value.")] = None,
     seeds: Annotated[str, typer.Option(help="Comma separated.")] = "0",
@@ -345,22 +347,20 @@ def top(
     import matplotlib
 
     matplotlib.use("Agg")
+    from socl_core.data.files import write_atomic
     from socl_core.data.sequence import read_image
     from socl_core.prior import check_eta
     from socl_core.report import top_figure
 
     check_eta(eta)
     figure, numbers = top_figure(read_image(image), _numbers(point, 2, "--point x,y"), eta)
-    temporary = out.with_name(f".{out.name}.tmp")
-    figure.savefig(temporary, format="png", dpi=120)
-    temporary.replace(out)
+    figure.savefig(content := io.BytesIO(), format="png", dpi=120)
+    write_atomic(out, content.getvalue())
     print(
         f"{out}: TOP covers {numbers['cells']:.0f} of {numbers['of']} cells; "
         f"target about {numbers['size']:.0f} pixels wide"
     )
 
-
-register(app)
 
 if __name__ == "__main__":
     main()

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from socl_core.cli_options import AsJson
-from socl_core.errors import UsageError, unknown
+from socl_core.errors import UsageError, known
 
 MOST_SHOWN = 20  # missing and damaged sequences on the screen; --json has all
 
@@ -33,8 +33,7 @@ def check(
     from socl_core import data
     from socl_core.data.scan import scan
 
-    if layout not in data.NAMED:
-        raise unknown("layout", layout, data.NAMED)
+    known("layout", layout, data.NAMED)
     spec = f"{data.NAMED[layout]}:{path}" if path else layout
     module, folder = data.resolve(spec)
     splits = split.split(",") if split else list(module.roles(folder))
@@ -84,20 +83,18 @@ def fetch(
     from socl_core import data
     from socl_core.data.fetch import OTB_SOURCE, fetch_otb, is_sha256, read_checksums
 
-    if name not in data.LAYOUTS:
-        raise unknown("data set", name, data.LAYOUTS)
-    if data.LAYOUTS[name].GATED:
+    if data.LAYOUTS[known("data set", name, data.LAYOUTS)].GATED:
         raise UsageError(
             f"{name} cannot be fetched here: accept its terms at {data.LAYOUTS[name].SITE}, unpack it there as it "
             f"is, and see `socl data check {name} PATH`"
         )
     names = _sequence_names(sequences)
-    known = read_checksums(checksums) if checksums else {}
+    expected = read_checksums(checksums) if checksums else {}
     if sha256:
         if len(names) != 1 or not is_sha256(sha256):
             raise UsageError("--sha256 takes 64 hex digits, for one sequence; --checksums takes a file for several")
-        known[names[0]] = sha256
-    fetch_otb(names, out or data.resolve(name)[1], source or OTB_SOURCE, known)
+        expected[names[0]] = sha256
+    fetch_otb(names, out or data.resolve(name)[1], source or OTB_SOURCE, expected)
 
 
 def _sequence_names(text: str | None) -> list[str] | None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from socl_core.cli_options import AsJson, DataRoot
-from socl_core.errors import UsageError, unknown
+from socl_core.errors import known
 
 prior_app = typer.Typer(
     help="Objectness around annotated points: build it for a data set, score it.", no_args_is_help=True
@@ -35,8 +35,7 @@ def build(
     from socl_core.prior_store import build_priors
 
     for name in data:
-        if missing := sets.available(name):
-            raise UsageError(missing)
+        sets.require(name)
         folder = prior_folder(training_content(name, split, videos, frames))
         sequences = [spread(s, frames).point_view() for s in sets.load(name, split, videos=videos, cache=CACHE)]
         built = build_priors(sequences, folder, workers)
@@ -67,10 +66,8 @@ def score(
     from socl_core.prior import check_eta
     from socl_core.prior_quality import quality
 
-    if missing := sets.available(data):
-        raise UsageError(missing)
-    if sampling not in SAMPLINGS:
-        raise unknown("sampling", sampling, SAMPLINGS)
+    sets.require(data)
+    known("sampling", sampling, SAMPLINGS)
     find = partial(objectness, measure=Measure.read(tuple(cues.split(","))), sampling=sampling)
     found = quality(sets.load(data, split, cache=CACHE), GRID, check_eta(eta), frames, prior, scale, find)
     if json_:
@@ -98,8 +95,7 @@ def fit(
 
     data = data or ["composite"]
     for name in data:
-        if missing := sets.available(name):
-            raise UsageError(missing)
+        sets.require(name)
     samples = [sample_windows(sets.load(name, "train", cache=CACHE), frames) for name in data]
     provenance = {
         "command": f"socl objectness fit {' '.join(f'--data {name}' for name in data)} --frames {frames}",

@@ -12,15 +12,10 @@ import typer
 from socl_core.cli_options import AsJson, DataRoot, Device
 from socl_core.errors import DataError, UsageError, unknown
 
-
-def register(app: typer.Typer) -> None:
-    """Adds the commands to `socl`."""
-    app.command()(status)
-    app.command()(why)
-    app.command()(gc)
-    app.command(hidden=True)(run)
+runs_app = typer.Typer()
 
 
+@runs_app.command()
 def status(json_: AsJson = False, data_root: DataRoot = None) -> None:
     """Every run in the store: its state, since when, and whether code or data have changed since."""
     from socl_core.runs import all_runs
@@ -67,6 +62,7 @@ def _age(hours: float | None) -> str:
     return f"{60 * hours:.0f} min" if hours < 2 else f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} d"
 
 
+@runs_app.command()
 def why(
     run: Annotated[str, typer.Argument(help="Id of a run, or its first digits.")], data_root: DataRoot = None
 ) -> None:
@@ -82,6 +78,7 @@ def why(
     print("\n".join(reasons) if reasons else f"{found[0].id} is current: code, data and parameters are as they were")
 
 
+@runs_app.command()
 def gc(
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False, data_root: DataRoot = None
 ) -> None:
@@ -106,6 +103,7 @@ def _megabytes(folder: Path) -> float:
     return sum(path.stat().st_size for path in [folder, *folder.rglob("*")] if path.is_file()) / 1e6
 
 
+@runs_app.command(hidden=True)
 def run(spec_file: Path, device: Device = "auto") -> None:
     """Do the run whose spec is in a file of the run store."""
     from socl_core.pipeline import run_or_load

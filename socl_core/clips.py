@@ -12,8 +12,8 @@ from socl_core.data.files import image_files
 from socl_core.data.sequence import ImageFiles
 from socl_core.errors import DataError
 
-# Colours that colour-blind readers can tell apart (Okabe and Ito), BGR.
-ORANGE, BLUE, GREEN, WHITE = (0, 159, 230), (233, 180, 86), (115, 158, 0), (255, 255, 255)
+# BGR; the orange is one that colour-blind readers can tell from other colours (Okabe and Ito).
+ORANGE, WHITE = (0, 159, 230), (255, 255, 255)
 
 
 def read_frames(source: Path) -> tuple[Iterator[np.ndarray], int]:
@@ -55,8 +55,8 @@ def draw_box(image: np.ndarray, box, colour=ORANGE, text: str = "") -> np.ndarra
     return image
 
 
-def write_clip(path: Path, frames: Iterable[np.ndarray], fps: float = 25) -> None:
-    """Writes frames BGR uint8 of one size as an H.264 mp4 that browsers and players show; atomic.
+def write_clip(path: Path, frames: Iterable[np.ndarray]) -> None:
+    """Writes frames BGR uint8 of one size, 25 a second, as an H.264 mp4 that browsers and players show; atomic.
 
     A last odd row or column is repeated, as the format wants even sides.
     """
@@ -66,7 +66,7 @@ def write_clip(path: Path, frames: Iterable[np.ndarray], fps: float = 25) -> Non
             frame = np.pad(frame, [(0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)], mode="edge")
             if writer is None:
                 options = {
-                    "fps": fps,
+                    "fps": 25,
                     "codec": "libx264",
                     "pix_fmt_in": "bgr24",
                     "macro_block_size": 2,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from socl_core import metrics
-from socl_core.errors import DataError, unknown
+from socl_core.errors import DataError, known
 from socl_core.metrics import OTB_ERRORS, OTB_OVERLAPS
 
 NORMALISED_ERRORS = np.arange(51) / 100
@@ -36,8 +36,7 @@ def otb(predicted: np.ndarray, truth: Truth) -> dict[str, np.ndarray]:
     As in the toolkit, a missing box repeats the one before it and the first is the true one.
     """
     shift = np.array([1.0, 1, 0, 0])  # `metrics.otb` counts pixels from 0
-    score = metrics.otb(_repeated(predicted, truth.boxes) - shift, truth.boxes - shift)
-    return {"success": score.success_curve, "precision": score.precision_curve}
+    return metrics.otb(_repeated(predicted, truth.boxes) - shift, truth.boxes - shift)
 
 
 def got10k(predicted: np.ndarray, truth: Truth) -> dict[str, np.ndarray]:
@@ -159,9 +158,7 @@ CONVENTIONS = {
 
 def find_convention(name: str) -> Convention:
     """A convention by its name. Raises `UsageError` for an unknown one."""
-    if name not in CONVENTIONS:
-        raise unknown("convention", name, CONVENTIONS)
-    return CONVENTIONS[name]
+    return CONVENTIONS[known("convention", name, CONVENTIONS)]
 
 
 def in_files(convention: str, boxes: np.ndarray) -> np.ndarray:

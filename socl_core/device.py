@@ -38,19 +38,17 @@ class Compute:
     bf16: bool
 
     @classmethod
-    def choose(cls, device: str = "auto", precision: str = "auto") -> "Compute":
-        """device: auto, cpu, cuda or cuda:N. precision: auto, float32 or bfloat16. `UsageError` where absent."""
+    def choose(cls, device: str = "auto") -> "Compute":
+        """device: auto, cpu, cuda or cuda:N. `UsageError` where absent."""
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         if device.startswith("cuda") and not torch.cuda.is_available():
             raise UsageError(f"device '{device}' was asked for but CUDA is not available here; use cpu or auto")
-        if precision not in ("auto", "float32", "bfloat16"):
-            raise UsageError(f"unknown precision '{precision}': expected auto, float32 or bfloat16")
         try:
             chosen = torch.device(device)
         except RuntimeError:
             raise UsageError(f"unknown device '{device}': expected auto, cpu, cuda or cuda:N") from None
-        return cls(chosen, fast_bf16(chosen) if precision == "auto" else precision == "bfloat16")
+        return cls(chosen, fast_bf16(chosen))
 
     def module(self, module: torch.nn.Module) -> torch.nn.Module:
         """The module on this device; channels_last, unless it says otherwise by a `memory_format` of its own."""

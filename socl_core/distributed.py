@@ -15,6 +15,7 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.distributed.nn.functional import all_reduce  # the sum over processes, with gradient
 from torch.nn.parallel import DistributedDataParallel
 
 from socl_core.errors import UsageError
@@ -66,26 +67,12 @@ def share(batch: tuple) -> tuple:
     return tuple(array[:, own] for array in batch)
 
 
-class _Sum(torch.autograd.Function):
-    """Sum of a tensor over the processes; its gradient is the sum of theirs."""
-
-    @staticmethod
-    def forward(ctx, tensor: torch.Tensor) -> torch.Tensor:
-        total = tensor.clone(memory_format=torch.contiguous_format)
-        dist.all_reduce(total)
-        return total
-
-    @staticmethod
-    def backward(ctx, gradient: torch.Tensor) -> torch.Tensor:
-        return _Sum.apply(gradient)
-
-
 def gather(rows: torch.Tensor) -> torch.Tensor:
     """Rows (b, ...) of all processes in their order, (size * b, ...), with gradient."""
     if size() == 1:
         return rows
     parts = [rows if i == rank() else torch.zeros_like(rows) for i in range(size())]
-    return _Sum.apply(torch.cat(parts))
+    return all_reduce(torch.cat(parts))
 
 
 class WholeBatchNorm(nn.BatchNorm2d):
@@ -95,9 +82,9 @@ class WholeBatchNorm(nn.BatchNorm2d):
         if not self.training:
             return super().forward(x)
         shape, n = (1, -1, 1, 1), size() * x.numel() // x.shape[1]
-        mean = _Sum.apply(x.sum((0, 2, 3))) / n
+        mean = all_reduce(x.sum((0, 2, 3))) / n
         centred = x - mean.view(shape)
-        var = _Sum.apply(centred.square().sum((0, 2, 3))) / n
+        var = all_reduce(centred.square().sum((0, 2, 3))) / n
         with torch.no_grad():
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean, self.momentum)

@@ -18,6 +18,13 @@ class DataError(SoclError):
     """A data set, annotation, image or stored artefact that is missing or damaged."""
 
 
+def known(kind: str, name: str, valid: Iterable[str]) -> str:
+    """`name` itself where it is a valid one of a `kind`. Raises `unknown` where it is not."""
+    if name not in valid:
+        raise unknown(kind, name, valid)
+    return name
+
+
 def unknown(kind: str, name: str, valid: Iterable[str]) -> UsageError:
     """A `UsageError` for an unknown `name` of a `kind`, naming the nearest valid one."""
     valid = sorted(valid)

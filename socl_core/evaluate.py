@@ -72,8 +72,7 @@ def evaluate(
         if np.isfinite(sequence.boxes).all():
             # Scores come from the boxes as they are written, so that they can be computed again from the files.
             boxes = np.round(boxes, 4)
-            score = metrics.otb(boxes, sequence.boxes)
-            scores[sequence.name] |= {"auc": score.auc, "precision": score.precision}
+            scores[sequence.name] |= summary("otb", [metrics.otb(boxes, sequence.boxes)])
             for convention in BENCHMARKS:
                 scores[sequence.name] |= benchmark_scores(convention, boxes, sequence)
     return scores

@@ -3,37 +3,12 @@
 None of the functions changes its inputs.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
 
 from socl_core.errors import DataError
 
 OTB_OVERLAPS = np.arange(21) / 20
 OTB_ERRORS = np.arange(51.0)
-
-
-@dataclass(frozen=True)
-class OtbScore:
-    """Score of one sequence, or the mean of several, in the OTB convention.
-
-    success_curve: (21,) fraction of frames with IoU above 0, .05, ..., 1.
-    precision_curve: (51,) fraction of frames with a centre error of at most 0, 1, ..., 50 pixels.
-    """
-
-    success_curve: np.ndarray
-    precision_curve: np.ndarray
-
-    @property
-    def auc(self) -> float:
-        """Mean of the success curve; 20/21 for a perfect tracker, since no IoU is above 1."""
-        return float(self.success_curve.mean())
-
-    @property
-    def precision(self) -> float:
-        """Fraction of frames with a centre error of at most 20 pixels."""
-        return float(self.precision_curve[20])
 
 
 def iou(boxes_a: np.ndarray, boxes_b: np.ndarray) -> np.ndarray:
@@ -62,8 +37,12 @@ def centre_error(boxes_a: np.ndarray, boxes_b: np.ndarray) -> np.ndarray:
     return np.where(real, distance, np.inf)
 
 
-def otb(predicted: np.ndarray, truth: np.ndarray) -> OtbScore:
-    """Score predicted boxes (N, 4) against ground truth (N, 4) as the OTB toolkit does.
+def otb(predicted: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
+    """Curves of predicted boxes (N, 4) against ground truth (N, 4) as the OTB toolkit has them.
+
+    success: (21,) fraction of frames with IoU above 0, .05, ..., 1; its mean, the AUC, is 20/21 for a perfect
+    tracker, since no IoU is above 1. precision: (51,) fraction of frames with a centre error of at most 0, 1, ..., 50
+    pixels.
 
     All frames count, the first included. IoU must be above a threshold, a centre error at most one. Where
     any of x, y, w, h of the truth is <= 0 the frame has IoU -1 and error -1: never a success, always
@@ -81,14 +60,7 @@ def otb(predicted: np.ndarray, truth: np.ndarray) -> OtbScore:
     annotated = (truth + np.array([1, 1, 0, 0]) > 0).all(1)
     overlap = np.where(annotated, iou(predicted, truth), -1.0)
     error = np.where(annotated, centre_error(predicted, truth), -1.0)
-    return OtbScore((overlap[:, None] > OTB_OVERLAPS).mean(0), (error[:, None] <= OTB_ERRORS).mean(0))
-
-
-def mean_over_sequences(scores: Sequence[OtbScore]) -> OtbScore:
-    """The mean curves of several sequences, of equal weight however long. Raises `DataError` for none."""
-    if not scores:
-        raise DataError("no scores to average; expected at least one sequence")
-    return OtbScore(
-        np.mean([score.success_curve for score in scores], 0),
-        np.mean([score.precision_curve for score in scores], 0),
-    )
+    return {
+        "success": (overlap[:, None] > OTB_OVERLAPS).mean(0),
+        "precision": (error[:, None] <= OTB_ERRORS).mean(0),
+    }

@@ -15,7 +15,7 @@ import torch
 from skimage.segmentation import felzenszwalb
 
 from socl_core import cues
-from socl_core.errors import DataError, UsageError, unknown
+from socl_core.errors import DataError, UsageError, known
 
 CUES = ("ms", "cc", "ss", "ed")
 RELEASED = ("ms", "cc", "ss")  # the combination that the authors released
@@ -61,8 +61,7 @@ class Measure:
     def read(cls, use: tuple[str, ...] = RELEASED, path: Path = LIKELIHOODS) -> "Measure":
         """The fitted measure with some of its cues. `UsageError` for an unknown cue, `DataError` for a bad file."""
         for name in use:
-            if name not in CUES:
-                raise unknown("cue", name, CUES)
+            known("cue", name, CUES)
         try:
             fitted = json.loads(Path(path).read_text())
             tables = {name: [fitted["cues"][name][part] for part in ("edges", "log_ratios")] for name in use}
@@ -203,30 +202,28 @@ def cue_values(
     return values
 
 
-def work_size(shape, work_side: int = WORK_SIDE) -> tuple[tuple[int, int], np.ndarray]:
-    """Width and height of a frame (H, W, ...) with its short side reduced to `work_side`, and the factors (x, y)."""
-    scale = min(1.0, work_side / min(shape[:2]))
+def work_size(shape) -> tuple[tuple[int, int], np.ndarray]:
+    """Width and height of a frame (H, W, ...) with its short side reduced to `WORK_SIDE`, and the factors (x, y)."""
+    scale = min(1.0, WORK_SIDE / min(shape[:2]))
     size = tuple(max(1, round(side * scale)) for side in shape[1::-1])
     return size, np.array(size) / shape[1::-1]  # rounding makes the two axes differ a little
 
 
-def lattice_in_frame(point, shape, work_side: int = WORK_SIDE) -> np.ndarray:
+def lattice_in_frame(point, shape) -> np.ndarray:
     """The window lattice around a point, in pixels of a frame of `shape` (H, W, ...): (K, 4)."""
-    size, scales = work_size(shape, work_side)
+    size, scales = work_size(shape)
     return window_lattice((np.asarray(point) + 0.5) * scales, *size) / np.tile(scales, 2)
 
 
-def work_image(image: np.ndarray, work_side: int = WORK_SIDE) -> tuple[np.ndarray, np.ndarray]:
+def work_image(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The image at its `work_size`, and the factors (x, y). Raises `UsageError` unless BGR uint8 (H, W, 3)."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
         raise UsageError(f"expected a BGR uint8 image (H, W, 3), found {image.dtype} {image.shape}")
-    size, scales = work_size(image.shape, work_side)
+    size, scales = work_size(image.shape)
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA), scales
 
 
-def objectness(
-    image: np.ndarray, point=None, measure: Measure | None = None, sampling: str = "lattice", work_side: int = WORK_SIDE
-) -> Windows:
+def objectness(image: np.ndarray, point=None, measure: Measure | None = None, sampling: str = "lattice") -> Windows:
     """Windows with their objectness, around an annotated point or, without one, all over the image.
 
     image: BGR uint8 (H, W, 3). point: x, y in its pixels. measure: else the shipped one of MS, CC and SS.
@@ -235,9 +232,8 @@ def objectness(
     without a point. Windows are returned in pixels of `image`.
     Raises `DataError` for a point outside of the image, `UsageError` for a wrong array or sampling.
     """
-    if sampling not in SAMPLINGS:
-        raise unknown("sampling", sampling, SAMPLINGS)
-    small, scales = work_image(image, work_side)
+    known("sampling", sampling, SAMPLINGS)
+    small, scales = work_image(image)
     (height, width), measure = small.shape[:2], measure or released_measure()
     if point is not None:
         point = (check_point(point, image.shape) + 0.5) * scales
@@ -257,9 +253,9 @@ def objectness_of_clicks(image: np.ndarray, points: np.ndarray) -> list[Windows]
     return [Windows(*pair) for pair in zip(np.split(boxes, len(points)), np.split(scores, len(points)))]
 
 
-def _salient_windows(image: np.ndarray, point, candidates: int = 10_000, count: int = 1_000) -> np.ndarray:
-    """Windows drawn without replacement in proportion to their multi-scale saliency: (count, 4). Deterministic."""
-    rng = np.random.default_rng(0)
+def _salient_windows(image: np.ndarray, point) -> np.ndarray:
+    """Windows drawn without replacement in proportion to their multi-scale saliency: (1000, 4). Deterministic."""
+    rng, candidates = np.random.default_rng(0), 10_000
     boxes = random_windows(point, image.shape[1], image.shape[0], candidates, rng)
     weights = cue_values(image[None], boxes[None], ("ms",))["ms"][0].double().numpy() + 1e-12
-    return boxes[rng.choice(candidates, count, replace=False, p=weights / weights.sum())]
+    return boxes[rng.choice(candidates, 1_000, replace=False, p=weights / weights.sum())]

@@ -11,10 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
-from socl_core.data.sequence import Sequence
+from socl_core.data.sequence import Sequence, evenly
 from socl_core.errors import DataError
 from socl_core.metrics import iou
 from socl_core.objectness import CUES, LATTICE_SIZES, cue_values, window_lattice, work_image
@@ -42,13 +41,11 @@ def sample_windows(sequences: Iterable[Sequence], frames: int) -> Samples:
     sequences = [s for s in sequences if s.boxes is not None and s.valid.any()]
     if not sequences:
         raise DataError("the likelihoods are learned from boxes: no video with a valid box was found")
-    if len(sequences) > frames:
-        sequences = [sequences[i] for i in np.linspace(0, len(sequences) - 1, frames).round().astype(int)]
+    sequences = [sequences[i] for i in evenly(np.arange(len(sequences)), frames)]
     each = frames // len(sequences)
     values, overlaps = {cue: [] for cue in CUES}, []
     for sequence in tqdm(sequences, desc="windows", unit="video", mininterval=1):
-        rows = np.flatnonzero(sequence.valid)
-        for i in np.unique(rows[np.linspace(0, len(rows) - 1, each).round().astype(int)]):
+        for i in evenly(np.flatnonzero(sequence.valid), each):
             small, scales = work_image(sequence.frames[i])
             boxes = window_lattice((sequence.points[i] + 0.5) * scales, small.shape[1], small.shape[0])
             found = cue_values(small[None], boxes[None], CUES)
@@ -93,5 +90,4 @@ def _class_weights(samples: Samples) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _histogram(values: np.ndarray, edges: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    bins = torch.bucketize(torch.from_numpy(values).double(), torch.from_numpy(edges)).numpy()
-    return np.bincount(bins, weights, len(edges) + 1) / weights.sum()
+    return np.bincount(np.searchsorted(edges, values), weights, len(edges) + 1) / weights.sum()

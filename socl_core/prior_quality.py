@@ -14,8 +14,8 @@ from scipy.optimize import brentq
 from tqdm import tqdm
 
 from socl_core.data.crops import EXEMPLAR, SEARCH, context_side, point_side, to_frame
-from socl_core.data.sequence import Sequence
-from socl_core.errors import DataError, unknown
+from socl_core.data.sequence import Sequence, evenly
+from socl_core.errors import DataError, known
 from socl_core.models.grid import Grid
 from socl_core.objectness import CUES, Measure, Windows, cue_values, lattice_in_frame, objectness, work_image
 from socl_core.prior import entropy, mass_inside, top_map, window_sum
@@ -72,12 +72,6 @@ def centre_gaussian(cells: int, nats: float) -> torch.Tensor:
     return gaussian(brentq(excess, low, high, xtol=1e-9))
 
 
-def box_mask(box, xs: np.ndarray, ys: np.ndarray) -> torch.Tensor:
-    """Cells (Y, X) float64, 1 where the point (xs, ys) of the frame lies in the box x, y, w, h, else 0."""
-    x, y, w, h = box
-    return torch.from_numpy(np.outer((ys >= y) & (ys < y + h), (xs >= x) & (xs < x + w)).astype(np.float64))
-
-
 def frame_priors(
     sequence: Sequence, rows: np.ndarray, grid: Grid, eta: float, prior: str, scale: str,
     find: Callable[..., Windows], rng: np.random.Generator,
@@ -95,7 +89,7 @@ def frame_priors(
     found = []
     for window, point, side, box in zip(windows, points, sides, sequence.boxes[rows]):
         x, y = (to_frame(grid.centres(SEARCH), c, side * SEARCH / EXEMPLAR, SEARCH) + 0.5 for c in point)
-        mask = box_mask(box, x, y)
+        mask = window_sum(box[None], [1.0], x, y)
         if prior == "oracle":
             top = mask / mask.sum().clamp(min=1)
         else:
@@ -119,8 +113,7 @@ def quality(
     |log2| of the crop's side over that of the true box; seconds_per_crop of `find`; n, frames.
     """
     for label, name, valid in (("prior", prior, PRIORS), ("scale", scale, SCALES)):
-        if name not in valid:
-            raise unknown(label, name, valid)
+        known(label, name, valid)
     spent, videos = [], []
 
     def timed(image, point):
@@ -146,40 +139,12 @@ def quality(
     }
 
 
-def clip_effect(
-    sequences: Iterable[Sequence], grid: Grid, etas: list[float], frames: int, find: Callable[..., Windows]
-) -> dict[str, np.ndarray]:
-    """What the clip does to the TOP map, by video and eta: (videos, etas), in crops of the rule "window".
-
-    Returns cells, exp of the entropy; nearest, the share of the map on the cells next to the click (4 of an even
-    grid); background, its share outside of the box; covered, the share of the box's cells that have at least half
-    of the peak; box_cells, the number of cells in the box, whatever eta.
-    """
-    videos = []
-    for sequence, rows in _boxed(sequences, frames):
-        scored = [frame_priors(sequence, rows, grid, eta, "objectness", "window", find, None) for eta in etas]
-        videos.append([np.mean([_clip_measures(s) for s in each], 0) for each in scored])
-    names = ("cells", "nearest", "background", "covered", "box_cells")
-    return dict(zip(names, np.moveaxis(np.array(videos), -1, 0)))
-
-
-def _clip_measures(scored: Scored) -> tuple[float, ...]:
-    top, mask = scored.top, scored.mask
-    away = (torch.arange(len(top)) - (len(top) - 1) / 2).abs()
-    nearest = (away < 1)[:, None] & (away < 1)
-    covered = mass_inside(top >= top.max() / 2, mask) / mask.sum().clamp(min=1)
-    background = 1 - mass_inside(top, mask)
-    values = (entropy(top).exp(), mass_inside(top, nearest), background, covered, mask.sum())
-    return tuple(float(value) for value in values)
-
-
 def _boxed(sequences: Iterable[Sequence], frames: int) -> Iterable[tuple[Sequence, np.ndarray]]:
     """The videos that have boxes, each with at most `frames` of its valid frames, evenly spread."""
-    found = [(s, np.flatnonzero(s.valid)) for s in sequences if s.boxes is not None and s.valid.any()]
+    found = [(s, evenly(np.flatnonzero(s.valid), frames)) for s in sequences if s.boxes is not None and s.valid.any()]
     if not found:
         raise DataError("no video with a valid box: a prior is scored against true boxes")
-    chosen = [(s, rows[np.linspace(0, len(rows) - 1, min(frames, len(rows))).round().astype(int)]) for s, rows in found]
-    return tqdm(chosen, desc="priors", unit="video", mininterval=1, disable=None)
+    return tqdm(found, desc="priors", unit="video", mininterval=1, disable=None)
 
 
 def _measures(scored: Scored) -> tuple[float, ...]:

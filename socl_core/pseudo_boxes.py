@@ -6,7 +6,7 @@ images and points alone; the page on pseudo boxes compares them with true boxes 
 
 import numpy as np
 
-from socl_core.errors import unknown
+from socl_core.errors import known
 from socl_core.objectness import Windows
 from socl_core.prior import clip_level, window_sum
 
@@ -32,12 +32,12 @@ def centred(windows: Windows, point: np.ndarray) -> np.ndarray:
     return GROWTH * np.exp(np.average(np.log(windows.boxes[:, 2:]), axis=0, weights=weights))
 
 
-def plateau(windows: Windows, point: np.ndarray, cells: int = 44) -> np.ndarray:
+def plateau(windows: Windows, point: np.ndarray) -> np.ndarray:
     """Width and height of what the clip makes flat: the cells of the search region that reach the clip level.
 
     The region has four times the side that the windows have; the clip fraction is the default of 10 %.
     """
-    side = 4 * windows.size()
+    side, cells = 4 * windows.size(), 44
     x, y = (centre + 0.5 + (np.arange(cells) - (cells - 1) / 2) * side / cells for centre in point)
     scores = window_sum(windows.boxes, windows.scores, x, y)
     flat = (scores >= clip_level(scores, 0.1)).numpy()
@@ -52,9 +52,8 @@ def pseudo_boxes(rule: str, windows: list[Windows], points: np.ndarray) -> np.nd
 
     windows: objectness of each frame. Raises `UsageError` for an unknown rule.
     """
-    if rule not in PSEUDO_RULES:
-        raise unknown("rule of pseudo boxes", rule, PSEUDO_RULES)
-    return boxes_around(points, np.array([PSEUDO_RULES[rule](w, point) for w, point in zip(windows, points)]))
+    measure = PSEUDO_RULES[known("rule of pseudo boxes", rule, PSEUDO_RULES)]
+    return boxes_around(points, np.array([measure(w, point) for w, point in zip(windows, points)]))
 
 
 def boxes_around(points: np.ndarray, sizes: np.ndarray) -> np.ndarray:

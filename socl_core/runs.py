@@ -9,7 +9,6 @@ temporary name and renamed.
 import contextlib
 import json
 import os
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,7 +89,7 @@ class Run:
         """Leaves the spec in the folder of an absent run, so that another process can pick it up."""
         if self.state == "absent":
             self.describe(spec)
-            self.write("state.json", {"state": "queued", "since": time.time()})
+            self.write("state.json", {"state": "queued"})
 
     def describe(self, spec: RunSpec) -> None:
         """Writes what the run is: spec.json for `socl run`, identity.json for `staleness`."""
@@ -121,7 +120,7 @@ class Run:
         Raises `SoclError` when another process works on the same run, `DataError` when the folder cannot be written.
         """
         with lock(self.folder / "lock", f"works on run {self.id}"):
-            self.write("state.json", {"state": "running", "pid": os.getpid(), "since": time.time()})
+            self.write("state.json", {"state": "running", "pid": os.getpid()})
             try:
                 yield
             except Exception as error:

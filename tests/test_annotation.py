@@ -13,7 +13,6 @@ from socl_core.annotation import (
     frames_for,
     jitter_points,
     labelled_frames,
-    seconds_each,
     whole_videos,
 )
 from socl_core.data.sequence import Sequence
@@ -24,7 +23,6 @@ BAD_SHARES = [0, -0.5, 1.0001, float("nan"), float("inf")]
 
 def test_a_box_costs_four_and_a_half_points():
     assert BOX_OVER_POINT == 4.5
-    assert seconds_each("box", 2.0) == 9.0 and seconds_each("point", 2.0) == 2.0
     hour = 3600
     assert frames_for(hour, "point", 2.0) == 1800
     assert frames_for(hour, "box", 2.0) == 400  # 1800 / 4.5
@@ -46,7 +44,7 @@ def test_budgets_are_the_eighth_quarter_half_and_whole():
 
 
 def test_an_unknown_label_is_refused():
-    with pytest.raises(UsageError, match="'point' or 'box'"):
+    with pytest.raises(UsageError, match="unknown label 'mask': valid are box, point"):
         frames_for(10, "mask", 2.0)
 
 

@@ -1,5 +1,8 @@
 """What the clip does and where soft negatives look, on videos and maps with known answers."""
 
+import warnings
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -40,6 +43,40 @@ def test_the_clip_is_measured_in_percent_of_the_map():
     for values in found.values():
         assert values.shape == (2,) and (np.abs(values) <= 100).all()
     assert (found["collapse"] <= 50).all() and (found["widening"] >= 0).all()
+
+
+def test_measures_of_the_clip_by_hand():
+    top = torch.full((6, 6), 0.004, dtype=torch.float64)
+    top[1:5, 1:5] = 0.01
+    top[2:4, 2:4] = torch.tensor([[0.2, 0.3], [0.1, 0.11]])
+    top[2, 4] = 0.09
+    inside = torch.zeros(6, 6, dtype=torch.float64)
+    inside[2:4, 2:5] = 1
+    cells, near, background, covered, box_cells = evidence._clip_measures(top, inside)
+    assert cells == pytest.approx(np.exp(-sum(p * np.log(p) for p in top.ravel().tolist())))
+    assert near == pytest.approx(0.71 + 0.09 + 11 * 0.01)  # four by four cells
+    assert background == pytest.approx(1 - 0.71 - 0.09 - 0.01)
+    assert covered == pytest.approx(2 / 6) and box_cells == 6  # half of the peak is .15
+
+
+def test_the_clip_widens_the_map_of_each_video():
+    found = evidence.clip_effect([disc_video(0), disc_video(1)], [evidence.UNCLIPPED, 0.05, 0.2], 2)
+    assert {values.shape for values in found.values()} == {(2, 3)}
+    assert (np.diff(found["cells"]) > 0).all() and (np.diff(found["near"]) < 0).all()
+    np.testing.assert_array_equal(found["box_cells"][:, 0], found["box_cells"][:, 2])
+
+
+def test_a_video_where_nothing_can_be_measured_is_left_out(monkeypatch):
+    """The map is of one value, but no other body is in sight: `counterparts` is NaN in every pair."""
+    video = disc_video(0, 3)
+    discs = [np.abs(image.astype(int) - image[0, 0]).any(-1) for image in video.frames]
+    video = replace(video, masks=discs, others=[np.zeros_like(disc) for disc in discs])
+    flat = [{"hard": np.full((CELLS, CELLS), 1 / CELLS**2)}] * 2
+    monkeypatch.setattr(evidence, "soft_sample_maps", lambda *_: flat)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = evidence.sample_evidence([video, disc_video(1, 1)], None, None, None)
+    assert found["boundary"] == pytest.approx([0], abs=1e-9) and not len(found["counterparts"])
 
 
 @pytest.mark.slow

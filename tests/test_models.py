@@ -5,8 +5,7 @@ import torch
 from torch import nn
 
 from socl_core.models.alexnet import GRID, AlexNetV1
-from socl_core.models.head import ProjectionHead
-from socl_core.models.siamese import Adjust, SiameseNetwork
+from socl_core.models.siamese import Adjust, ProjectionHead, SiameseNetwork
 from socl_core.spec import make_spec
 from socl_core.train import new_network
 

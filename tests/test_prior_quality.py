@@ -14,11 +14,8 @@ from socl_core.prior import entropy, top_map, window_sum
 from socl_core.prior_quality import (
     CueMemory,
     Scored,
-    _clip_measures,
     _measures,
-    box_mask,
     centre_gaussian,
-    clip_effect,
     frame_priors,
     quality,
 )
@@ -51,11 +48,6 @@ def test_an_entropy_that_no_gaussian_has_gives_the_nearest_one():
     assert float(entropy(centre_gaussian(4, 0.0))) == pytest.approx(np.log(4))  # four cells share the middle
     assert float(entropy(centre_gaussian(5, 0.0))) == pytest.approx(0, abs=1e-9)
     assert float(entropy(centre_gaussian(4, np.log(16)))) == pytest.approx(np.log(16), abs=1e-4)
-
-
-def test_the_mask_is_the_cells_whose_centre_is_in_the_box():
-    found = box_mask([2, 1, 3, 2], np.array([1.9, 2.0, 4.9, 5.0]), np.array([0.0, 1.0, 3.0]))
-    np.testing.assert_array_equal(found, [[0, 0, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]])
 
 
 def test_measures_of_a_tiny_map_by_hand():
@@ -143,26 +135,6 @@ def test_remembered_cues_give_the_scores_of_objectness(use):
     memory.find(use)(video.frames[2], video.points[1])
     memory.find(use)(video.frames[1], video.points[2])
     assert len(memory.values) == 3
-
-
-def test_measures_of_the_clip_by_hand():
-    top = torch.full((4, 4), 0.01, dtype=torch.float64)
-    top[1:3, 1:3] = torch.tensor([[0.2, 0.3], [0.2, 0.1]])
-    top[1, 3] = 0.09
-    mask = torch.zeros(4, 4, dtype=torch.float64)
-    mask[1:3, 1:4] = 1
-    cells, nearest, background, covered, box_cells = _clip_measures(Scored(top, mask, 0.0))
-    assert cells == pytest.approx(np.exp(slow_entropy(top.numpy())))
-    assert nearest == pytest.approx(0.8) and background == pytest.approx(1 - 0.8 - 0.09 - 0.01)
-    assert covered == pytest.approx(3 / 6) and box_cells == 6  # half of the peak is .15
-
-
-def test_the_clip_widens_the_map_of_each_video():
-    videos, etas = [disc_video(number) for number in range(2)], [1e-9, 0.05, 0.2]
-    found = clip_effect(videos, GRID, etas, 2, CueMemory().find(("cc", "ss")))
-    assert {values.shape for values in found.values()} == {(2, 3)}
-    assert (np.diff(found["cells"]) > 0).all() and (np.diff(found["nearest"]) < 0).all()
-    np.testing.assert_array_equal(found["box_cells"][:, 0], found["box_cells"][:, 2])
 
 
 def test_mistakes_are_named():

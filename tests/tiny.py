@@ -48,3 +48,25 @@ def random_store(videos: int = 4, frames: int = 3, seed: int = 0) -> CropStore:
     return CropStore(
         np.stack(images).astype(np.uint8), scores, video, np.tile(np.arange(frames), videos), np.full(n, 60.0)
     )
+
+
+class Explosive:
+    """Boxes that must not be read."""
+
+    def __init__(self, n: int):
+        self.n = n
+
+    def __len__(self):
+        return self.n
+
+    def __reduce__(self):  # sequences are pickled on their way to a worker
+        return Explosive, (self.n,)
+
+    def __getattr__(self, name):
+        raise AssertionError("boxes were read")
+
+    def __getitem__(self, index):
+        raise AssertionError("boxes were read")
+
+    def __array__(self, *_, **__):
+        raise AssertionError("boxes were read")

@@ -1,7 +1,7 @@
 """Data sets by name: `composite`, `otb`, `otb_dev`, `real_mini`, `got10k`, `lasot`, `trackingnet`, `LAYOUT:PATH`.
 
-The bare names of files are folders below the data root: the argument `root`, else the environment
-variable SOCL_DATA, else `./data`. A PATH is taken as given; LAYOUT is one of got10k, lasot, otb, trackingnet.
+The bare names of files are folders below the data root: the environment variable SOCL_DATA, else `./data`.
+A PATH is taken as given; LAYOUT is one of got10k, lasot, otb, trackingnet.
 
 A layout is a module. It says what its splits are for (`roles`), where their sequences lie (`find`), where
 those of the published data set would lie (`official`, `COUNTS`), and reads one (`read`).
@@ -18,7 +18,7 @@ from types import ModuleType
 from socl_core.data import composite, got10k, lasot, otb, trackingnet
 from socl_core.data.files import IMAGE_SUFFIXES
 from socl_core.data.sequence import Sequence
-from socl_core.errors import DataError, UsageError, unknown
+from socl_core.errors import DataError, UsageError, known, unknown
 
 LAYOUTS = {"got10k": got10k, "lasot": lasot, "otb": otb, "trackingnet": trackingnet}
 NAMED = {name: name for name in LAYOUTS} | {"otb_dev": "otb", "real_mini": "got10k"}  # bare name -> layout
@@ -26,7 +26,7 @@ FORMS = ("composite", *NAMED, *(f"{name}:PATH" for name in LAYOUTS))
 
 
 def load(
-    spec: str, split: str, sequences: Iterable[str] | None = None, root: Path | str | None = None,
+    spec: str, split: str, sequences: Iterable[str] | None = None,
     videos: int | None = None, frames: int | None = None, cache: Path | None = None,
 ) -> list[Sequence]:  # fmt: skip
     """The sequences of a split of a data set, in the data set's order.
@@ -40,11 +40,9 @@ def load(
     for label, count in (("videos", videos), ("frames", frames)):
         if count is not None and count < 1:
             raise UsageError(f"{label} is {count}; expected at least 1")
-    layout, path = resolve(spec, root)
-    if split not in (roles := layout.roles(path)):
-        raise unknown(f"split of {spec}", split, roles)
+    layout, path = with_split(spec, split)
     if path is None:
-        return composite.chosen(split, sequences, videos, frames, cache)
+        return composite.load(split, videos, frames, cache=cache, wanted=sequences)
     places = list(layout.find(path, split, sequences).items())[:videos]
     return [_first(layout.read(name, place), frames) for name, place in places]
 
@@ -58,9 +56,7 @@ def role(spec: str, split: str) -> str:
     roles = layout.roles(path)
     if len(roles) == 1:
         (split,) = roles
-    if split not in roles:
-        raise unknown(f"split of {spec}", split, roles)
-    return roles[split]
+    return roles[known(f"split of {spec}", split, roles)]
 
 
 def splits(spec: str) -> list[str]:
@@ -80,31 +76,35 @@ def evaluation_split(spec: str, split: str) -> str:
         return next(iter(roles))
     if not layout.EVALUATION:
         raise UsageError(f"{spec} has no split that can be scored here; its server scores what --export writes")
-    if split not in layout.EVALUATION:
-        raise unknown(f"split of {spec}", split, layout.EVALUATION)
-    return layout.EVALUATION[split]
+    return layout.EVALUATION[known(f"split of {spec}", split, layout.EVALUATION)]
 
 
-def available(spec: str, root: Path | str | None = None) -> str | None:
+def available(spec: str) -> str | None:
     """None when the data set is there, else one sentence with what is missing and what was expected."""
-    layout, path = resolve(spec, root)
+    layout, path = resolve(spec)
     if path is None or any(next(path.glob(pattern), None) for pattern in layout.PATTERNS):
         return None
     cause = f"{path} holds no data" if path.is_dir() else f"there is no folder {path}"
     return f"Data set '{spec}' is missing: {cause}; expected {layout.EXPECTED} (SOCL_DATA sets the data root)."
 
 
-def manifest(spec: str, split: str, root: Path | str | None = None) -> str:
+def require(spec: str) -> None:
+    """Raises `DataError` with what is missing unless the data set is there."""
+    if missing := available(spec):
+        raise DataError(missing)
+
+
+def manifest(spec: str, split: str) -> str:
     """A short hash (16 hex digits) of what identifies the data of a split.
 
     Of files: relative paths and sizes of the images, contents of lists, annotations and labels; not where
     the folder is, nor times. Raises as `load` does for an unknown spec or split or a missing folder.
     """
-    layout, path = resolve(spec, root)
+    role(spec, split)  # for its error; a run that asks for one that an OTB folder has not still has an identity
+    layout, path = resolve(spec)
     if path is None:
         return composite.manifest()
-    if missing := available(spec, root):
-        raise DataError(missing)
+    require(spec)
     parts = layout.contents(path, split)
     digest = hashlib.sha256(layout.__name__.rpartition(".")[2].encode())
     found = [row for part in parts for row in _identity(part, f"{part.name}/" if parts[1:] else "", layout.ANNOTATIONS)]
@@ -113,7 +113,14 @@ def manifest(spec: str, split: str, root: Path | str | None = None) -> str:
     return digest.hexdigest()[:16]
 
 
-def resolve(spec: str, root: Path | str | None = None) -> tuple[ModuleType, Path | None]:
+def with_split(spec: str, split: str) -> tuple[ModuleType, Path | None]:
+    """As `resolve`, of a data set that has that split. Raises `UsageError` where it has not."""
+    layout, path = resolve(spec)
+    known(f"split of {spec}", split, layout.roles(path))
+    return layout, path
+
+
+def resolve(spec: str) -> tuple[ModuleType, Path | None]:
     """Layout and folder of a data set; composite has no folder. Raises `UsageError` for an unknown one."""
     if spec == "composite":
         return composite, None
@@ -121,7 +128,7 @@ def resolve(spec: str, root: Path | str | None = None) -> tuple[ModuleType, Path
     if path and layout in LAYOUTS:
         return LAYOUTS[layout], Path(path)
     if spec in NAMED:
-        return LAYOUTS[NAMED[spec]], Path(root or os.environ.get("SOCL_DATA") or "data") / spec
+        return LAYOUTS[NAMED[spec]], Path(os.environ.get("SOCL_DATA") or "data") / spec
     raise unknown("data set", spec, FORMS)
 
 

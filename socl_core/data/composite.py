@@ -21,10 +21,10 @@ import numpy as np
 
 from socl_core.data import render
 from socl_core.data.files import select, write_atomic
-from socl_core.data.render import FRAME_SIZE, Body, Cut, Motion
+from socl_core.data.render import Body, Cut, Motion
 from socl_core.data.scene import draw_cut, draw_distractor, draw_occluder, draw_target, smooth_curve, whole
 from socl_core.data.sequence import Sequence, box_centres, read_image
-from socl_core.errors import DataError, UsageError, unknown
+from socl_core.errors import DataError, known
 
 VERSION = 2
 EVALUATION = dict(dev="dev", test="test")
@@ -73,45 +73,26 @@ SPLITS: dict[str, SplitPlan] = {
 
 
 def load(
-    split: str,
-    videos: int | None = None,
-    frames: int | None = None,
-    seed: int = 0,
-    cache: Path | None = None,
-) -> list[Sequence]:
-    """The first `videos` videos of a split, each cut to its first `frames` frames; all of them by default.
+    split: str, videos: int | None = None, frames: int | None = None, seed: int = 0, cache: Path | None = None,
+    wanted: Iterable[str] | None = None,
+) -> list[Sequence]:  # fmt: skip
+    """The first `videos` videos of a split, each cut to its first `frames` frames; all where there are no more.
 
     Frames and masks are drawn when they are asked for; boxes, points and valid are ready. cache: a folder in
-    which the frames of a video are kept from the first time that one of them is drawn.
-    Raises `UsageError` for an unknown split or a number out of range, `DataError` for a missing photograph.
+    which the frames of a video are kept from the first time that one of them is drawn. wanted: only these, by name.
+    Raises `UsageError` for an unknown split or name, `DataError` for a missing photograph.
     """
-    if split not in SPLITS:
-        raise unknown("composite split", split, SPLITS)
-    plan = SPLITS[split]
-    videos = _checked("videos", videos, plan.videos, split)
-    frames = _checked("frames", frames, plan.frames, split)
-    if seed < 0:
-        raise UsageError(f"seed is {seed}; expected a whole number of at least 0")
+    plan = SPLITS[known("composite split", split, SPLITS)]
     for name in plan.photographs + plan.scenery:
         photograph_path(name)
-    times = [plan.stride * i for i in range(frames)]
-    return [_sequence(split, k, seed, times, cache) for k in range(videos)]
+    times = [plan.stride * i for i in range(plan.frames)][:frames]
+    names = [f"{split}_{k:03d}" for k in range(plan.videos)]
+    return [_sequence(split, names.index(name), seed, times, cache) for name in select(names, wanted)[:videos]]
 
 
 def roles(_: None) -> dict[str, str]:
     """What each split may be used for."""
     return {name: name for name in SPLITS}
-
-
-def chosen(
-    split: str, wanted: Iterable[str] | None, videos: int | None, frames: int | None, cache: Path | None
-) -> list[Sequence]:
-    """As `load`, the videos `wanted` by name; where there are fewer videos or frames than asked for, all of them."""
-    plan = SPLITS[split]
-    length = min(frames or plan.frames, plan.frames)
-    found = load(split, min(videos or plan.videos, plan.videos) if wanted is None else None, length, cache=cache)
-    names = select([sequence.name for sequence in found], wanted)
-    return [sequence for sequence in found if sequence.name in names][:videos]
 
 
 @cache
@@ -136,14 +117,6 @@ def photograph_path(name: str) -> Path:
 @cache
 def _photograph(path: Path) -> np.ndarray:
     return read_image(path)
-
-
-def _checked(label: str, value: int | None, most: int, split: str) -> int:
-    if value is None:
-        return most
-    if not 1 <= value <= most:
-        raise UsageError(f"{label} is {value}; composite split '{split}' has 1 to {most}")
-    return value
 
 
 def _sequence(split: str, k: int, seed: int, times: list[int], cache: Path | None) -> Sequence:
@@ -246,13 +219,8 @@ class Scene:
 
     def others(self, time: int) -> np.ndarray:
         """Where distractors and occluders are at a time step, and not hidden by the target: bool (H, W)."""
-        covered = np.zeros(FRAME_SIZE[::-1], bool)
-        for body in (*self.behind, *self.front):
-            if (seen := render.outline(body, time)) is not None:
-                left, top, alpha, _, _ = seen
-                place, part = render.in_frame(left, top, alpha)
-                covered[place] |= alpha[part] >= 128
-        return covered & ~self.mask(time)
+        bodies = [render.cover(render.outline(body, time)) for body in (*self.behind, *self.front)]
+        return np.any(bodies, 0) & ~self.mask(time)
 
     def annotate(self, time: int) -> tuple[list[int], bool]:
         """The target's box x, y, w, h at a time step and whether enough of it is visible."""
@@ -263,20 +231,13 @@ class Scene:
 
     def _masks(self, time: int) -> tuple[int, np.ndarray, np.ndarray]:
         """The target's area in px in and outside the frame, its amodal and its visible mask."""
-        left, top, alpha, _, _ = render.outline(self.target, time)
-        place, part = render.in_frame(left, top, alpha)
-        amodal = np.zeros(FRAME_SIZE[::-1], bool)
-        amodal[place] = alpha[part] >= 128
+        target = render.outline(self.target, time)
+        amodal = render.cover(target)
         visible = amodal.copy()
         for body in self.front:
-            if _apart(self.target.motion, body.motion, time):
-                continue
-            if (seen := render.outline(body, time)) is None:
-                continue
-            left, top, cover, _, _ = seen
-            place, part = render.in_frame(left, top, cover)
-            visible[place] &= cover[part] < 128
-        return int((alpha >= 128).sum()), amodal, visible
+            if not _apart(self.target.motion, body.motion, time):
+                visible &= ~render.cover(render.outline(body, time))
+        return int((target[2] >= 128).sum()), amodal, visible
 
 
 def _take(cut: Cut, width: int, height: int) -> np.ndarray:

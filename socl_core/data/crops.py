@@ -16,9 +16,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from socl_core.data.sequence import Sequence, box_centres
+from socl_core.data.sequence import Sequence, box_centres, evenly
 from socl_core.data.workers import in_workers
-from socl_core.errors import DataError, UsageError
+from socl_core.errors import DataError, known
 from socl_core.prior import window_sum
 from socl_core.prior_store import build_priors, read_prior
 from socl_core.pseudo_boxes import PSEUDO_RULES, pseudo_boxes
@@ -148,8 +148,7 @@ def build_store(
     Raises `UsageError` for an unknown rule, `DataError` when no video is left or the folder cannot be written,
     `SoclError` when a worker dies.
     """
-    if cut.rule not in RULES:
-        raise UsageError(f"unknown scale rule '{cut.rule}': valid are {', '.join(RULES)}")
+    known("scale rule", cut.rule, RULES)
     if (folder / "index.json").exists():
         return CropStore.open(folder)
     priors = priors or folder.parent / "priors"
@@ -221,5 +220,5 @@ def spread(sequence: Sequence, frames: int | None) -> Sequence:
     if frames is None or len(rows) <= frames:
         return sequence
     keep = np.zeros(len(sequence), bool)
-    keep[rows[np.linspace(0, len(rows) - 1, frames).round().astype(int)]] = True
+    keep[evenly(rows, frames)] = True
     return replace(sequence, valid=keep)

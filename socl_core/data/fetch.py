@@ -23,7 +23,7 @@ from tqdm import tqdm
 from socl_core.data import otb
 from socl_core.data.files import read_text, write_atomic
 from socl_core.data.scan import scan
-from socl_core.errors import DataError, SoclError, UsageError, unknown
+from socl_core.errors import DataError, SoclError, UsageError, known
 
 OTB_SOURCE = otb.SITE + "seq"
 CHECKSUMS = "checksums.json"  # beside the data: name -> SHA-256 of its archive
@@ -46,11 +46,8 @@ def fetch_otb(
     """
     if not source.startswith(("http://", "https://")):
         raise UsageError(f"an address begins with http:// or https://, found '{source}'")
-    for name in names:
-        if name not in otb.LISTS["otb100"]:
-            raise unknown("OTB sequence", name, otb.LISTS["otb100"])
     failures = []
-    for name in dict.fromkeys(names):
+    for name in dict.fromkeys([known("OTB sequence", name, otb.LISTS["otb100"]) for name in names]):
         url = f"{source.rstrip('/')}/{name}.zip"
         try:
             say(f"{name}: {_fetch(name, folder, url, (checksums or {}).get(name))}")
@@ -80,8 +77,8 @@ def _fetch(name: str, folder: Path, url: str, expected: str | None) -> str:
         archive.unlink()  # it would fail again
         raise
     archive.unlink()
-    known = "as expected" if expected else f"not known before, noted in {folder / CHECKSUMS}"
-    return f"fetched; SHA-256 {found}, {known}"
+    judged = "as expected" if expected else f"not known before, noted in {folder / CHECKSUMS}"
+    return f"fetched; SHA-256 {found}, {judged}"
 
 
 def read_checksums(path: Path) -> dict[str, str]:

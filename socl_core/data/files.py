@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from socl_core.data.sequence import ImageFiles, Sequence, box_centres
-from socl_core.errors import DataError, unknown
+from socl_core.errors import DataError, known
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 BOX_FORMAT = "four numbers x, y, w, h separated by comma, tab or space"
@@ -88,7 +88,7 @@ def read_boxes(path: Path | str) -> np.ndarray:
     Commas, tabs and spaces separate. NaN and inf are read: a tracker may have returned them.
     Raises `DataError` naming the file and row for anything else, and for a file without a row.
     """
-    if not (lines := _lines(path)):
+    if not (lines := read_text(path).rstrip().splitlines()):
         raise DataError(f"{path} is empty: expected one box a line, {BOX_FORMAT}")
     return np.array([_numbers(path, row, line) for row, line in enumerate(lines, 1)])
 
@@ -107,25 +107,20 @@ def read_annotation(path: Path | str, negative: bool = False) -> np.ndarray:
     return boxes
 
 
-def read_flags(path: Path | str, rows: int) -> np.ndarray:
-    """Read `rows` entries, each 0 or 1, to (rows,) bool. Raises `DataError` naming the file and entry."""
-    return read_labels(path, rows, range(2)) == 1
-
-
 def read_labels(path: Path | str, rows: int, valid: range) -> np.ndarray:
     """Read one whole number of `valid` for each of `rows` frames, on a line each or with commas, to (rows,) int.
 
     Raises `DataError` naming the file and entry.
     """
     words = read_text(path).replace(",", " ").split()
-    known = {str(value): value for value in valid}
-    if not known.keys() >= set(words):
-        row, word = next((row, word) for row, word in enumerate(words, 1) if word not in known)
+    values = {str(value): value for value in valid}
+    if not values.keys() >= set(words):
+        row, word = next((row, word) for row, word in enumerate(words, 1) if word not in values)
         expected = f"{valid[0]} {'to' if len(valid) > 2 else 'or'} {valid[-1]}"
         raise DataError(f"{path}, row {row}: expected {expected}, found '{word[:40]}'")
     if len(words) != rows:
         raise DataError(f"{path} has {len(words)} rows, expected {rows}, one a frame")
-    return np.array([known[word] for word in words])
+    return np.array([values[word] for word in words])
 
 
 def read_text(path: Path | str) -> str:
@@ -161,10 +156,7 @@ def select(names: list[str], wanted: Iterable[str] | None) -> list[str]:
     """The `wanted` ones of `names`, in this order (None: all). Raises `UsageError` for an unknown one."""
     if wanted is None:
         return names
-    wanted = list(wanted)
-    for name in wanted:
-        if name not in names:
-            raise unknown("sequence", name, names)
+    wanted = [known("sequence", name, names) for name in wanted]
     return [name for name in names if name in wanted]
 
 
@@ -211,11 +203,6 @@ def _image_size(path: Path) -> tuple[int, int]:
             return image.size
     except OSError as error:
         raise DataError(f"image {path} cannot be decoded: expected a JPEG or PNG") from error
-
-
-def _lines(path: Path | str) -> list[str]:
-    """The lines of a text file without the empty ones at its end."""
-    return read_text(path).rstrip().splitlines()
 
 
 def _numbers(path: Path | str, row: int, line: str) -> list[float]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from socl_core.data.files import Place, box_sequence, read_labels, read_place, read_text, select
 from socl_core.data.sequence import Sequence
-from socl_core.errors import DataError, UsageError, unknown
+from socl_core.errors import DataError, UsageError
 
 SITE = "http://got-10k.aitestunion.com"
 GATED = True  # its terms are to be accepted there
@@ -26,23 +26,16 @@ LABELS = dict(absence=range(2), cover=range(9), cut_by_image=range(2))  # of a f
 BESIDE = (*(f"{label}.label" for label in LABELS), "meta_info.ini")  # what the published sequences hold as well
 
 
-def load(root: Path | str, split: str = "train", sequences: Iterable[str] | None = None) -> list[Sequence]:
-    """The sequences of a split in the order of its `list.txt`, or those named in `sequences`.
-
-    root: the folder that holds `<split>/list.txt`, or `list.txt` itself.
-    Raises `UsageError` for an unknown split or sequence, `DataError` for missing or damaged files and where
-    rows and images differ in number.
-    """
-    return [read(name, place) for name, place in find(Path(root), split, sequences).items()]
-
-
 def roles(_: Path) -> dict[str, str]:
     """What each split may be used for."""
     return dict(train="train", val="dev", test="test")
 
 
 def find(root: Path, split: str, wanted: Iterable[str] | None = None) -> dict[str, Place]:
-    """Where the sequences lie that `list.txt` names, there or not. Raises as `load`."""
+    """Where the sequences lie that `list.txt` names, there or not; it lies in `root` or in the split's folder.
+
+    Raises `UsageError` for an unknown name or another split's folder, `DataError` for a missing or empty list.
+    """
     folder = split_folder(root, split)
     names = [line.strip() for line in read_text(folder / "list.txt").splitlines() if line.strip()]
     if not names:
@@ -99,8 +92,6 @@ def read_meta(home: Path) -> dict[str, str]:
 
 def split_folder(root: Path, split: str) -> Path:
     """The folder with the `list.txt` of a split."""
-    if split not in SPLITS:
-        raise unknown("GOT-10k split", split, SPLITS)
     if (root / split / "list.txt").is_file():
         return root / split
     if (root / "list.txt").is_file():

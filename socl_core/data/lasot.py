@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from socl_core.data.files import Place, box_sequence, read_flags, read_place, read_text, select
+from socl_core.data.files import Place, box_sequence, read_labels, read_place, read_text, select
 from socl_core.data.sequence import Sequence
-from socl_core.errors import DataError, unknown
+from socl_core.errors import DataError
 
 SITE = "http://vision.cs.stonybrook.edu/~lasot/"
 GATED = True  # its terms are to be accepted there
@@ -79,12 +79,10 @@ def read(name: str, place: Place) -> Sequence:
 
 def read_hidden(home: Path, rows: int) -> dict[str, np.ndarray]:
     """The labels of a sequence's folder that are there, (rows,) bool each: full_occlusion, out_of_view."""
-    return {kind: read_flags(path, rows) for kind in LABELS if (path := home / f"{kind}.txt").exists()}
+    return {kind: read_labels(path, rows, range(2)) == 1 for kind in LABELS if (path := home / f"{kind}.txt").exists()}
 
 
 def _names(root: Path, split: str) -> list[str]:
-    if split not in LISTS:
-        raise unknown("LaSOT split", split, LISTS)
     listed = {own: read_text(root / file).split() for own, file in LISTS.items() if (root / file).is_file()}
     if split in listed:
         return listed[split]

@@ -47,17 +47,6 @@ OTB100_REST = (
 LISTS = {"otb13": OTB13, "otb100": OTB13 + OTB100_REST}
 
 
-def load(root: Path | str, sequences: Iterable[str] | None = None) -> list[Sequence]:
-    """All sequences below `root` by name, or those named in `sequences` (`Jogging` means both its targets).
-
-    Boxes and points are 0-based pixel indices. `valid` as in `files.box_sequence`; the frames that the
-    OTB metric treats as unannotated are its own affair (`metrics.otb`).
-    Raises `UsageError` for an unknown name, `DataError` for a missing or damaged file or a number of
-    images that does not match the annotation.
-    """
-    return [read(name, place) for name, place in find(Path(root), "", sequences).items()]
-
-
 def roles(root: Path) -> dict[str, str]:
     """The one split of a folder, named as its role: of `otb_dev`, whose videos are for choices, dev, else test."""
     role = "dev" if root.absolute().name == "otb_dev" else "test"
@@ -65,7 +54,10 @@ def roles(root: Path) -> dict[str, str]:
 
 
 def find(root: Path, split: str, wanted: Iterable[str] | None = None) -> dict[str, Place]:
-    """Where the sequences below `root` lie; it has one split. Raises as `load`."""
+    """Where the sequences below `root` lie, which has one split; `Jogging` means both its targets.
+
+    Raises `UsageError` for an unknown name, `DataError` where there is none.
+    """
     places: dict[str, Place] = {}
     for folder in sorted(path for path in root.glob("*") if path.is_dir()):
         single = folder / "groundtruth_rect.txt"
@@ -100,7 +92,8 @@ def contents(root: Path, split: str) -> list[Path]:
 
 
 def read(name: str, place: Place) -> Sequence:
-    """One sequence, the part of it that is evaluated."""
+    """One sequence, the part of it that is evaluated. `valid` as in `files.box_sequence`; the frames that the OTB
+    metric treats as unannotated are its own affair (`metrics.otb`)."""
     boxes = read_annotation(place.annotation)
     images = image_files(place.images)
     rows, files = len(boxes), f"{len(images)} images"

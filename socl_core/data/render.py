@@ -149,6 +149,16 @@ def outline(body: Body, time: int):
     return left, top, (total >> 10).astype(np.uint8), u, v
 
 
+def cover(seen) -> np.ndarray:
+    """Where in the frame a body that `outline` returned is opaque: bool (H, W)."""
+    covered = np.zeros(FRAME_SIZE[::-1], bool)
+    if seen is not None:
+        left, top, alpha, _, _ = seen
+        place, part = in_frame(left, top, alpha)
+        covered[place] = alpha[part] >= 128
+    return covered
+
+
 def in_frame(left: int, top: int, patch: np.ndarray) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
     """The part of the frame that a patch at (left, top) covers, and that part of the patch."""
     height, width = patch.shape[:2]

@@ -35,7 +35,7 @@ class Scan:
 
 
 def scan(
-    spec: str, split: str, sequences: Iterable[str] | None = None, root: Path | str | None = None,
+    spec: str, split: str, sequences: Iterable[str] | None = None,
     official: bool = False, decode: bool = False, progress: Callable[[Iterable], Iterable] = iter,
 ) -> Scan:  # fmt: skip
     """State of the sequences of a split, or of those named in `sequences`.
@@ -46,11 +46,9 @@ def scan(
     progress: wraps the sequences while they are gone through, as tqdm does.
     Raises `UsageError` for an unknown data set, split or sequence.
     """
-    layout, path = data.resolve(spec, root)
+    layout, path = data.with_split(spec, split)
     if path is None:
         return Scan([Finding(s.name, "complete") for s in data.load(spec, split, sequences)])
-    if split not in (roles := layout.roles(path)):
-        raise unknown(f"split of {spec}", split, roles)
     places, cause = {}, ""
     try:
         places = layout.find(path, split)

@@ -100,6 +100,11 @@ class Sequence:
         return replace(self, boxes=None, masks=None, others=None, labels={})
 
 
+def evenly(rows: np.ndarray, count: int) -> np.ndarray:
+    """At most `count` of some rows, evenly spread from the first to the last."""
+    return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)]
+
+
 def box_centres(boxes: np.ndarray) -> np.ndarray:
     """Centres (N, 2) of boxes (N, 4) in pixel indices."""
     boxes = np.asarray(boxes, np.float64)

@@ -4,11 +4,20 @@ import torch
 from torch import nn
 
 from socl_core.models.alexnet import AlexNetV1
-from socl_core.models.head import ProjectionHead
 from socl_core.models.resnet import ResNet10, ResNet18, ResNet50
 
 # Classes with a `grid` and, as instances, a number of `channels`.
 BACKBONES = {"alexnet": AlexNetV1, "resnet10": ResNet10, "resnet18": ResNet18, "resnet50": ResNet50}
+
+
+class ProjectionHead(nn.Sequential):
+    """Used in training only. Per location: one hidden layer of K units, then 64 outputs; K = backbone channels. [S]
+
+    Input (B, K, H, W), output (B, 64, H, W).
+    """
+
+    def __init__(self, channels: int):
+        super().__init__(nn.Conv2d(channels, channels, 1), nn.ReLU(inplace=True), nn.Conv2d(channels, 64, 1))
 
 
 class Adjust(nn.Module):

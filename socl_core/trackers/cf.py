@@ -11,12 +11,12 @@ import torch.nn.functional as F
 
 from socl_core.data.crops import EXEMPLAR
 from socl_core.device import Compute
-from socl_core.errors import UsageError
-from socl_core.trackers.search import CropTracker, View
+from socl_core.errors import known
+from socl_core.trackers.search import CropTracker, Pyramid, View
 
 
-@dataclass(frozen=True)
-class CfOptions:
+@dataclass(frozen=True, kw_only=True)
+class CfOptions(Pyramid):
     """Settings of the filter and of its search; chosen on dev splits.
 
     search: side of the search crop in pixels, of which EXEMPLAR show the target with its context. sigma: of the
@@ -32,10 +32,7 @@ class CfOptions:
     memory: int = 20
     kernel: int = 3
     iterations: int = 5
-    scales: int = 3
-    scale_step: float = 1.0375
     scale_penalty: float = 0.99
-    scale_rate: float = 0.59
     window_influence: float = 0.0
     upsampling: int = 16
 
@@ -164,33 +161,27 @@ class CfTracker(CropTracker):
 
     def __init__(self, backbone: torch.nn.Module, compute: Compute, options: CfOptions = CfOptions()):  # noqa: B008
         super().__init__(backbone, compute)
-        if options.solver not in SOLVERS:
-            raise UsageError(f"unknown solver '{options.solver}': valid are {', '.join(SOLVERS)}")
-        self.options = options
-        exponents = np.arange(options.scales) - options.scales // 2
-        self.scale_factors = options.scale_step**exponents
-        self.penalties = torch.from_numpy(options.scale_penalty ** np.abs(exponents)).float()
+        self.options, self.solver = options, SOLVERS[known("solver", options.solver, SOLVERS)]
         cells = self.grid.cells(self.grid.centred(options.search))
         hann = torch.from_numpy(np.hanning(cells + 2)[1:-1]).float()
-        self.window = torch.outer(hann, hann)
-        self.penalties, self.window = self.penalties.to(compute.device), self.window.to(compute.device)
+        self.window = torch.outer(hann, hann).to(compute.device)
+        self.penalties = torch.from_numpy(options.penalties).to(self.window)
         fine = torch.from_numpy(np.hanning(cells * options.upsampling)).float()
         self.bias = (1 - options.window_influence + options.window_influence * torch.outer(fine, fine)).to(self.window)
 
     def init(self, image: np.ndarray, box) -> None:
         self.start(image, box)
-        self.filter = SOLVERS[self.options.solver](self.options)
+        self.filter = self.solver(self.options)
         self._learn(self._samples(image, [1.0])[0], np.zeros(2))
 
     def update(self, image: np.ndarray) -> np.ndarray:
-        samples = self._samples(image, self.scale_factors)
+        samples = self._samples(image, self.options.factors)
         responses = self.filter.respond(samples)
         best, cells = self._peak(responses)
         self._learn(samples[best], cells)
-        step = float(self.grid.stride * self.side * self.scale_factors[best] / EXEMPLAR)
+        step = float(self.grid.stride * self.side * self.options.factors[best] / EXEMPLAR)
         self.view = View(samples[best], responses[best], self.centre, step)
-        scale = (1 - self.options.scale_rate) + self.options.scale_rate * self.scale_factors[best]
-        return self.move(image, cells * step, scale)
+        return self.move(image, cells * step, self.options.growth(best))
 
     def _samples(self, image: np.ndarray, factors) -> torch.Tensor:
         """Windowed features (B, C, H, W) at some scales, of unit energy a cell."""

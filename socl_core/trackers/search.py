@@ -1,5 +1,6 @@
 """Where a tracker looks: crops around its last box, their features, and how its box follows."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import cv2
@@ -22,6 +23,33 @@ def check_box(box, image: np.ndarray) -> np.ndarray:
     if box[0] >= width or box[1] >= height or box[0] + box[2] <= 0 or box[1] + box[3] <= 0:
         raise DataError(f"box {box.tolist()} lies outside of the frame of {width} x {height} pixels")
     return box
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pyramid:
+    """Scales, a factor `scale_step` apart, at which a tracker looks for its target.
+
+    scale_penalty: factor on the response of all but the middle scale. scale_rate: how far the size follows the best.
+    """
+
+    scales: int = 3
+    scale_step: float = 1.0375
+    scale_penalty: float = 0.9745
+    scale_rate: float = 0.59
+
+    @property
+    def factors(self) -> np.ndarray:
+        """Scales relative to the last size, ascending."""
+        return self.scale_step ** (np.arange(self.scales) - self.scales // 2)
+
+    @property
+    def penalties(self) -> np.ndarray:
+        """Factors on the responses at these scales."""
+        return np.where(np.arange(self.scales) == self.scales // 2, 1.0, self.scale_penalty)
+
+    def growth(self, best: int) -> float:
+        """Factor on the size of the target where scale `best` is the best."""
+        return (1 - self.scale_rate) + self.scale_rate * self.factors[best]
 
 
 class View(NamedTuple):

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 
 from socl_core.data.crops import EXEMPLAR, SEARCH
 from socl_core.device import Compute
-from socl_core.errors import UsageError
-from socl_core.trackers.search import CropTracker, View
+from socl_core.errors import known
+from socl_core.trackers.search import CropTracker, Pyramid, View
 
 CORRELATIONS = ("cosine", "dot")
 
@@ -24,8 +24,7 @@ def correlate(template: torch.Tensor, features: torch.Tensor, correlation: str) 
     every cell, averaged over the cells of the template, as the cosine of the SoCL loss asks for. [R]
     template (B, C, h, w), features (B, C, H, W). Returns (B, H - h + 1, W - w + 1) float32.
     """
-    if correlation not in CORRELATIONS:
-        raise UsageError(f"unknown correlation '{correlation}': valid are {', '.join(CORRELATIONS)}")
+    known("correlation", correlation, CORRELATIONS)
     template, features = template.float(), features.float()
     if correlation == "cosine":
         template, features = F.normalize(template, dim=1), F.normalize(features, dim=1)
@@ -35,15 +34,11 @@ def correlate(template: torch.Tensor, features: torch.Tensor, correlation: str) 
     return response[0]
 
 
-@dataclass(frozen=True)
-class SiamOptions:
+@dataclass(frozen=True, kw_only=True)
+class SiamOptions(Pyramid):
     """Inference settings of SiamFC; the defaults are those of its public PyTorch version."""
 
     correlation: str = "dot"
-    scales: int = 3
-    scale_step: float = 1.0375
-    scale_penalty: float = 0.9745
-    scale_rate: float = 0.59
     window_influence: float = 0.176
     upsampling: int = 16
 
@@ -57,9 +52,6 @@ class SiamTracker(CropTracker):
     def __init__(self, backbone: torch.nn.Module, compute: Compute, options: SiamOptions = SiamOptions()):  # noqa: B008
         super().__init__(backbone, compute)
         self.options = options
-        exponents = np.arange(options.scales) - options.scales // 2
-        self.scale_factors = options.scale_step**exponents
-        self.penalties = np.where(exponents == 0, 1.0, options.scale_penalty)
 
     def init(self, image: np.ndarray, box) -> None:
         self.start(image, box)
@@ -67,7 +59,7 @@ class SiamTracker(CropTracker):
         self.hann = None
 
     def update(self, image: np.ndarray) -> np.ndarray:
-        sides = self.side * SEARCH / EXEMPLAR * self.scale_factors
+        sides = self.side * SEARCH / EXEMPLAR * self.options.factors
         features = self.features(image, sides, SEARCH)
         template = self.template.expand(len(features), -1, -1, -1)
         response = correlate(template, features, self.options.correlation)
@@ -75,14 +67,13 @@ class SiamTracker(CropTracker):
         step = float(self.grid.stride * sides[best] / SEARCH)
         self.view = View(features[best], response[best], self.centre, step)
         # From the middle of the response to the middle of the frame.
-        scale = (1 - self.options.scale_rate) + self.options.scale_rate * self.scale_factors[best]
-        return self.move(image, (peak - (cells - 1) / 2) * step / self.options.upsampling, scale)
+        return self.move(image, (peak - (cells - 1) / 2) * step / self.options.upsampling, self.options.growth(best))
 
     def _peak(self, response: torch.Tensor) -> tuple[int, np.ndarray, int]:
         """Index of the best scale, its peak (x, y) in upsampled cells, and their number along a side."""
         size = response.shape[-1] * self.options.upsampling
         maps = F.interpolate(response[None], size=(size, size), mode="bicubic")[0].cpu().numpy()
-        best = int(np.argmax(maps.max((1, 2)) * self.penalties))
+        best = int(np.argmax(maps.max((1, 2)) * self.options.penalties))
         chosen = maps[best] - maps[best].min()
         chosen /= chosen.sum() + 1e-16
         if self.hann is None:

@@ -24,7 +24,7 @@ def figure(drawn, alt: str, caption: str = "") -> HTML:
     return _wrapped("socl-figure", f'<img src="{source}" alt="{escape(alt)}">', caption)
 
 
-def clip(mp4: Path | bytes, label: str, caption: str = "", width: int = 480) -> HTML:
+def clip(mp4: Path | bytes, label: str, caption: str = "") -> HTML:
     """A silent H.264 clip that plays on demand. `label` says what happens in it; `caption` may hold HTML.
 
     Raises `DataError` if the file is absent.
@@ -34,7 +34,7 @@ def clip(mp4: Path | bytes, label: str, caption: str = "", width: int = 480) -> 
             raise DataError(f"clip: there is no file '{mp4}'")
         mp4 = Path(mp4).read_bytes()
     source = f"data:video/mp4;base64,{base64.b64encode(mp4).decode()}"
-    video = f'<video controls muted loop playsinline width="{width}" aria-label="{escape(label)}">'
+    video = f'<video controls muted loop playsinline width="480" aria-label="{escape(label)}">'
     video += f'<source type="video/mp4" src="{source}">{escape(label)}</video>'
     return _wrapped("socl-clip", video, caption)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tiny import HEIGHT, WIDTH, disc_video, noise  # noqa: E402
+from tiny import HEIGHT, WIDTH, Explosive, disc_video, noise  # noqa: E402
 
 from socl_core.data.crops import (  # noqa: E402
     EXEMPLAR,
@@ -31,25 +31,6 @@ from socl_core.data.sequence import Sequence  # noqa: E402
 from socl_core.errors import DataError, UsageError  # noqa: E402
 from socl_core.objectness import Windows, objectness  # noqa: E402
 from socl_core.prior import window_sum  # noqa: E402
-
-
-class Explosive:
-    """Stands for boxes that nobody may look at: any use but their number is an error."""
-
-    def __init__(self, n):
-        self.n = n
-
-    def __len__(self):
-        return self.n
-
-    def __reduce__(self):  # sequences are pickled on their way to a worker
-        return Explosive, (self.n,)
-
-    def __getitem__(self, index):
-        raise AssertionError("boxes were read")
-
-    def __array__(self, *_, **__):
-        raise AssertionError("boxes were read")
 
 
 class Guarded(list):
@@ -213,7 +194,7 @@ def test_only_valid_frames_are_read(videos, tmp_path):
 
 
 def test_an_unknown_rule_is_refused(videos, tmp_path):
-    with pytest.raises(UsageError, match="box, window, free"):
+    with pytest.raises(UsageError, match="did you mean 'window'"):
         build_store(videos, tmp_path / "store", Cut("windows"))
 
 
@@ -288,7 +269,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import cv2, numpy as np
-from tiny import disc_video
+from tiny import Explosive, disc_video
 cv2.setNumThreads(2)
 from socl_core.data.crops import Cut, build_store, crop
 video = disc_video(0, 2)

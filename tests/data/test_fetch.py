@@ -13,8 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from layouts import otb_sequence
 
-from socl_core import cli
-from socl_core.data import fetch, otb
+from socl_core import cli, data
+from socl_core.data import fetch
 from socl_core.errors import DataError, SoclError, UsageError
 
 
@@ -104,7 +104,7 @@ def sha(content):
 def test_a_fetched_sequence_can_be_loaded_and_its_checksum_is_noted(server, deer, tmp_path):
     (line,) = get(server, tmp_path)
     assert sha(deer) in line and "not known before" in line
-    assert [len(sequence) for sequence in otb.load(tmp_path / "otb")] == [4]
+    assert [len(sequence) for sequence in data.load(f"otb:{tmp_path}/otb", "test")] == [4]
     assert entries(tmp_path / "otb") == ["Deer", "checksums.json"]
     assert json.loads((tmp_path / "otb" / "checksums.json").read_text()) == {"Deer": sha(deer)}
     assert "left as it is" in get(server, tmp_path)[0] and server.requests == [None]

@@ -97,15 +97,15 @@ def test_empty_missing_and_binary_files(tmp_path):
             files.read_boxes(tmp_path / f"{name}.txt")
 
 
-def test_flags(tmp_path):
+def test_labels(tmp_path):
     path = tmp_path / "absence.label"
     path.write_text("0\n1\n0\n")
-    assert files.read_flags(path, 3).tolist() == [False, True, False]
+    assert files.read_labels(path, 3, range(2)).tolist() == [0, 1, 0]
     with pytest.raises(DataError, match="absence.label has 3 rows, expected 4"):
-        files.read_flags(path, 4)
+        files.read_labels(path, 4, range(2))
     path.write_text("0\n2\n0\n")
     with pytest.raises(DataError, match="absence.label, row 2: expected 0 or 1, found '2'"):
-        files.read_flags(path, 3)
+        files.read_labels(path, 3, range(2))
 
 
 def test_images_are_ordered_by_number_not_by_name(tmp_path):

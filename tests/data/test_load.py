@@ -11,7 +11,8 @@ from socl_core.errors import DataError, UsageError
 
 
 @pytest.fixture
-def root(tmp_path):
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOCL_DATA", str(tmp_path))
     otb_sequence(tmp_path / "otb", "Deer")
     otb_sequence(tmp_path / "otb", "Boy")
     otb_sequence(tmp_path / "otb_dev", "Dog")
@@ -25,12 +26,12 @@ def names(found):
 
 
 def test_bare_names_are_found_below_the_root(root, monkeypatch):
-    monkeypatch.delenv("SOCL_DATA", raising=False)
-    assert names(data.load("otb", "test", root=root)) == ["Boy", "Deer"]
-    assert names(data.load("otb_dev", "dev", root=str(root))) == ["Dog"]
-    assert names(data.load("real_mini", "val", root=root)) == ["v"]
+    assert names(data.load("otb", "test")) == ["Boy", "Deer"]
+    assert names(data.load("otb_dev", "dev")) == ["Dog"]
+    assert names(data.load("real_mini", "val")) == ["v"]
+    monkeypatch.setenv("SOCL_DATA", str(root / "elsewhere"))
     with pytest.raises(DataError):
-        data.load("otb", "test", root=root / "elsewhere")
+        data.load("otb", "test")
     monkeypatch.setenv("SOCL_DATA", str(root))
     assert names(data.load("real_mini", "train")) == ["a", "b"]
     monkeypatch.delenv("SOCL_DATA")
@@ -48,14 +49,14 @@ def test_paths_are_taken_as_given(root, monkeypatch):
 
 
 def test_sequences_videos_and_frames_cut(root):
-    assert names(data.load("otb", "test", ["Deer"], root=root)) == ["Deer"]
-    (boy,) = data.load("otb", "test", root=root, videos=1, frames=2)
+    assert names(data.load("otb", "test", ["Deer"])) == ["Deer"]
+    (boy,) = data.load("otb", "test", videos=1, frames=2)
     assert boy.name == "Boy" and len(boy) == len(boy.points) == len(boy.boxes) == len(boy.valid) == 2
     assert boy.frames[1].ndim == 3
-    assert [len(s) for s in data.load("otb", "test", root=root, videos=9, frames=99)] == [4, 4]
+    assert [len(s) for s in data.load("otb", "test", videos=9, frames=99)] == [4, 4]
     for label in ("videos", "frames"):
         with pytest.raises(UsageError, match=f"{label} is 0; expected at least 1"):
-            data.load("otb", "test", root=root, **{label: 0})
+            data.load("otb", "test", **{label: 0})
 
 
 @pytest.mark.parametrize("spec", ["obt", "otb:", "lasott:x", "composite:x", ""])
@@ -69,9 +70,9 @@ def test_unknown_specs_name_the_valid_ones(spec):
 
 def test_an_otb_folder_has_the_split_of_its_role_alone(root):
     with pytest.raises(UsageError, match="unknown split of otb 'train'.*valid are test"):
-        data.load("otb", "train", root=root)
+        data.load("otb", "train")
     with pytest.raises(UsageError, match="valid are dev"):
-        data.load("otb_dev", "test", root=root)
+        data.load("otb_dev", "test")
 
 
 @pytest.mark.parametrize("spec, split, expected", [
@@ -108,35 +109,38 @@ def test_evaluation_splits_are_annotated_ones():
 
 def test_only_the_videos_asked_for_are_read(root, monkeypatch):
     (root / "real_mini" / "train" / "b" / "groundtruth.txt").write_text("damaged")
-    assert names(data.load("real_mini", "train", root=root, videos=1)) == ["a"]
+    assert names(data.load("real_mini", "train", videos=1)) == ["a"]
 
 
 def test_labels_are_cut_with_the_frames(root):
-    (a, _) = data.load("real_mini", "train", root=root, frames=2)
+    (a, _) = data.load("real_mini", "train", frames=2)
     assert {name: rows.tolist() for name, rows in a.labels.items()} == {
         "absence": [0, 0], "cover": [8, 8], "cut_by_image": [0, 0]}  # fmt: skip
     assert a.point_view().labels == {}
 
 
-def test_available(root):
+def test_available(root, monkeypatch):
     paths = f"otb:{root}/otb", f"got10k:{root}/real_mini", f"got10k:{root}/real_mini/val"
     for spec in ("composite", "otb", "otb_dev", "real_mini", *paths):
-        assert data.available(spec, root) is None
-    sentence = data.available("otb", root / "elsewhere")
+        assert data.available(spec) is None
+    monkeypatch.setenv("SOCL_DATA", str(root / "elsewhere"))
+    sentence = data.available("otb")
     assert "there is no folder" in sentence and str(root / "elsewhere" / "otb") in sentence
     assert "expected <Name>/img" in sentence and sentence.endswith(".") and "\n" not in sentence
+    monkeypatch.setenv("SOCL_DATA", str(root))
     (root / "real_mini" / "train" / "list.txt").unlink()
-    assert data.available("real_mini", root) is None
+    assert data.available("real_mini") is None
     (root / "real_mini" / "val" / "list.txt").unlink()
-    assert "holds no data; expected train/list.txt" in data.available("real_mini", root)
+    assert "holds no data; expected train/list.txt" in data.available("real_mini")
 
 
 def test_manifest_follows_the_content_and_nothing_else(root):
     def ask():
-        return data.manifest("otb", "test", root)
+        return data.manifest("otb", "test")
 
     first = ask()
     assert len(first) == 16 and int(first, 16) >= 0
+    assert data.manifest("otb", "train") == first  # it has one split; `load` refuses another name
     (root / "otb" / "notes.txt").write_text("no annotation")
     (root / "otb" / "Deer" / "img" / "0001.jpg").touch()
     assert ask() == first == data.manifest(f"otb:{root}/otb", "test")
@@ -155,22 +159,23 @@ def test_manifest_follows_the_content_and_nothing_else(root):
 
 
 def test_manifest_does_not_follow_the_order_of_the_file_system(root, monkeypatch):
-    first, identity = data.manifest("otb", "test", root), data._identity
+    first, identity = data.manifest("otb", "test"), data._identity
     monkeypatch.setattr(data, "_identity", lambda *where: reversed(list(identity(*where))))
-    assert data.manifest("otb", "test", root) == first
+    assert data.manifest("otb", "test") == first
 
 
 def test_manifest_of_got10k_is_that_of_the_split(root):
-    train, val = (data.manifest("real_mini", split, root) for split in ("train", "val"))
+    train, val = (data.manifest("real_mini", split) for split in ("train", "val"))
     assert train != val
     (root / "real_mini" / "val" / "v" / "absence.label").write_text("0\n1\n0\n")
-    assert data.manifest("real_mini", "train", root) == train
-    assert data.manifest("real_mini", "val", root) != val
+    assert data.manifest("real_mini", "train") == train
+    assert data.manifest("real_mini", "val") != val
     listed = root / "real_mini" / "train" / "list.txt"
     listed.write_text("b\na\n")
-    assert data.manifest("real_mini", "train", root) != train
+    assert data.manifest("real_mini", "train") != train
+    listed.parents[1].rename(root / "elsewhere")
     with pytest.raises(DataError, match="there is no folder"):
-        data.manifest("real_mini", "train", root / "elsewhere")
+        data.manifest("real_mini", "train")
 
 
 def test_composite_goes_through(monkeypatch, tmp_path):
@@ -186,6 +191,8 @@ def test_composite_goes_through(monkeypatch, tmp_path):
     plan = composite.SPLITS["dev"]
     assert len(data.load("composite", "dev", videos=plan.videos + 1, frames=1)) == plan.videos
     assert len(data.load("composite", "dev", videos=1, frames=plan.frames + 1)[0]) == plan.frames
+    with pytest.raises(UsageError, match="unknown split of composite 'val'"):
+        data.manifest("composite", "val")
     monkeypatch.setattr(composite, "manifest", lambda: "of composite")
     assert data.manifest("composite", "dev") == "of composite"
 
@@ -196,13 +203,14 @@ def test_import_is_light():
     assert result.stdout.strip() == "set()"
 
 
-def test_real_data(data_root):
-    assert names(data.load("otb_dev", "dev", root=data_root)) == ["Diving", "Dog", "DragonBaby", "Human7"]
-    assert data.available("real_mini", data_root) is None
+def test_real_data(data_root, monkeypatch):
+    monkeypatch.setenv("SOCL_DATA", str(data_root))
+    assert names(data.load("otb_dev", "dev")) == ["Diving", "Dog", "DragonBaby", "Human7"]
+    assert data.available("real_mini") is None
     seconds = []
     for _ in range(5):  # the least of several: other work on the machine only adds
         start = time.perf_counter()
-        data.manifest("real_mini", "train", data_root)
-        data.manifest("real_mini", "val", data_root)
+        data.manifest("real_mini", "train")
+        data.manifest("real_mini", "val")
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 0.15

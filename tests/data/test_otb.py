@@ -1,16 +1,24 @@
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 from layouts import otb_sequence, picture, some_boxes, write_images
 
+from socl_core import data
 from socl_core.data import otb
 from socl_core.errors import DataError, UsageError
+
+
+def load(root, names=None):
+    (split,) = otb.roles(Path(root))
+    return data.load(f"otb:{root}", split, names)
 
 
 @pytest.mark.parametrize("separator", [",", "\t", " "])
 def test_annotations_become_zero_based(tmp_path, separator):
     otb_sequence(tmp_path, "Deer", [1, 2], [[1, 1, 8, 6], [4, 3, 7, 5]], separator=separator)
-    (deer,) = otb.load(tmp_path)
+    (deer,) = load(tmp_path)
     assert deer.name == "Deer" and len(deer) == 2
     np.testing.assert_array_equal(deer.boxes, [[0, 0, 8, 6], [3, 2, 7, 5]])
     np.testing.assert_array_equal(deer.points, [[3.5, 2.5], [6, 4]])
@@ -23,26 +31,26 @@ def test_targets_of_one_folder_are_sequences_of_their_own(tmp_path):
     otb_sequence(tmp_path, "Jogging", boxes=[[9, 9, 4, 4]] * 4, annotation="groundtruth_rect.2.txt")
     otb_sequence(tmp_path, "Deer")
     (tmp_path / "notes").mkdir()
-    names = [sequence.name for sequence in otb.load(tmp_path)]
+    names = [sequence.name for sequence in load(tmp_path)]
     assert names == ["Deer", "Jogging.1", "Jogging.2"]
-    assert [s.name for s in otb.load(tmp_path, ["Jogging"])] == ["Jogging.1", "Jogging.2"]
-    (second,) = otb.load(str(tmp_path), ["Jogging.2"])
+    assert [s.name for s in load(tmp_path, ["Jogging"])] == ["Jogging.1", "Jogging.2"]
+    (second,) = load(str(tmp_path), ["Jogging.2"])
     assert second.boxes[0, 0] == 8
     with pytest.raises(UsageError, match="unknown sequence 'Joging'"):
-        otb.load(tmp_path, ["Deer", "Joging"])
+        load(tmp_path, ["Deer", "Joging"])
 
 
 def test_an_empty_file_of_a_numbered_target_is_no_target(tmp_path):
     otb_sequence(tmp_path, "Human4", boxes=[], annotation="groundtruth_rect.1.txt")
     otb_sequence(tmp_path, "Human4", annotation="groundtruth_rect.2.txt")
-    assert [sequence.name for sequence in otb.load(tmp_path)] == ["Human4.2"]
+    assert [sequence.name for sequence in load(tmp_path)] == ["Human4.2"]
 
 
 @pytest.mark.parametrize("rows", [471, 770])
 def test_david_is_evaluated_from_300_to_770(tmp_path, rows):
     boxes = [[i + 1, 1, 5, 5] for i in range(rows)]
     otb_sequence(tmp_path, "David", [1, *range(300, 773)], boxes)
-    (david,) = otb.load(tmp_path)
+    (david,) = load(tmp_path)
     assert len(david) == 471
     assert [david.frames.paths[k].name for k in (0, -1)] == ["0300.jpg", "0770.jpg"]
     assert david.boxes[0, 0] == (0 if rows == 471 else 299)
@@ -50,7 +58,7 @@ def test_david_is_evaluated_from_300_to_770(tmp_path, rows):
 
 def test_files_beyond_the_official_range_are_left_out(tmp_path):
     otb_sequence(tmp_path, "Football1", range(1, 82), some_boxes(74))
-    (football,) = otb.load(tmp_path)
+    (football,) = load(tmp_path)
     assert len(football) == 74 and football.frames.paths[-1].name == "0074.jpg"
 
 
@@ -63,35 +71,35 @@ def test_files_beyond_the_official_range_are_left_out(tmp_path):
 def test_other_mismatches_are_errors(tmp_path, name, files, rows, message):
     otb_sequence(tmp_path, name, range(1, files + 1), some_boxes(rows))
     with pytest.raises(DataError, match=message):
-        otb.load(tmp_path)
+        load(tmp_path)
 
 
 def test_a_damaged_sequence_does_not_stop_the_others(tmp_path):
     otb_sequence(tmp_path, "Deer")
     otb_sequence(tmp_path, "Boy", boxes=[])
-    assert len(otb.load(tmp_path, ["Deer"])) == 1
+    assert len(load(tmp_path, ["Deer"])) == 1
     with pytest.raises(DataError, match="Boy.groundtruth_rect.txt is empty"):
-        otb.load(tmp_path)
+        load(tmp_path)
 
 
 def test_missing_parts(tmp_path):
     with pytest.raises(DataError, match="no OTB sequence in .*nowhere: expected <Name>/img"):
-        otb.load(tmp_path / "nowhere")
+        load(tmp_path / "nowhere")
     with pytest.raises(DataError, match="no OTB sequence"):
-        otb.load(tmp_path)
+        load(tmp_path)
     write_images(tmp_path / "Deer" / "img", [1])
     with pytest.raises(DataError, match="Deer.groundtruth_rect.txt: No such file"):
-        otb.load(tmp_path)
+        load(tmp_path)
     (tmp_path / "Deer" / "groundtruth_rect.txt").write_text("1,1,4,4\n")
     (tmp_path / "Deer" / "img" / "0001.jpg").unlink()
     with pytest.raises(DataError, match="no image in .*Deer.img"):
-        otb.load(tmp_path)
+        load(tmp_path)
 
 
 def test_one_grey_frame_and_a_box_of_size_zero(tmp_path):
     otb_sequence(tmp_path, "Grey", [1], [[0, 0, 0, 0]])
     cv2.imwrite(str(tmp_path / "Grey" / "img" / "0001.jpg"), np.full((30, 40), 77, np.uint8))
-    (grey,) = otb.load(tmp_path)
+    (grey,) = load(tmp_path)
     assert len(grey) == 1 and not grey.valid.any() and np.isnan(grey.points).all()
     np.testing.assert_array_equal(grey.boxes, [[-1, -1, 0, 0]])
     assert grey.frames[0].shape == (30, 40, 3) and grey.frames[0].dtype == np.uint8
@@ -101,7 +109,7 @@ def test_truncated_jpeg_is_named_when_it_is_read(tmp_path):
     folder = otb_sequence(tmp_path, "Deer")
     image = folder / "img" / "0002.jpg"
     image.write_bytes(image.read_bytes()[:-40])
-    (deer,) = otb.load(tmp_path)
+    (deer,) = load(tmp_path)
     with pytest.raises(DataError, match="0002.jpg is truncated"):
         deer.frames[1]
 
@@ -117,13 +125,13 @@ def test_otb100_is_a_hundred_targets(tmp_path):
 
 
 def test_real_otb(data_root):
-    lengths = {sequence.name: len(sequence) for sequence in otb.load(data_root / "otb")}
+    lengths = {sequence.name: len(sequence) for sequence in load(data_root / "otb")}
     assert lengths == {
         "Couple": 140, "Crossing": 120, "David": 471, "Deer": 71, "Dog1": 1350, "Football1": 74,
         "Jogging.1": 307, "Jogging.2": 307, "MotorRolling": 164, "Skiing": 81,
     }  # fmt: skip
-    lengths = {sequence.name: len(sequence) for sequence in otb.load(data_root / "otb_dev")}
+    lengths = {sequence.name: len(sequence) for sequence in load(data_root / "otb_dev")}
     assert lengths == {"Diving": 215, "Dog": 127, "DragonBaby": 113, "Human7": 250}
-    (david,) = otb.load(data_root / "otb", ["David"])
+    (david,) = load(data_root / "otb", ["David"])
     assert david.frames.paths[0].name == "0300.jpg" and david.boxes[0].tolist() == [128, 79, 64, 78]
     assert david.valid.all() and david.frames[0].shape == (240, 320, 3)

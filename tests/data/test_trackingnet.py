@@ -29,8 +29,8 @@ def test_the_test_split_has_its_first_boxes_alone(tmp_path):
 def test_bad_input(tmp_path):
     with pytest.raises(DataError, match="no TrackingNet train sequence in .*TRAIN_0/anno"):
         trackingnet.find(tmp_path, "train")
-    with pytest.raises(UsageError, match="TrackingNet split 'val'"):
-        trackingnet.find(tmp_path, "val")
+    with pytest.raises(UsageError, match="unknown split of trackingnet:.* 'val'"):
+        data.load(f"trackingnet:{tmp_path}", "val")
     trackingnet_sequence(tmp_path, "TRAIN_0", "a", boxes=some_boxes(1))
     with pytest.raises(DataError, match="a.txt has 1 rows, but .* holds 12 images"):
         data.load(f"trackingnet:{tmp_path}", "train")

@@ -3,11 +3,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from test_siam import BOXES, video
+from moving import video
 
 from socl_core.device import Compute
 from socl_core.errors import DataError, UsageError
-from socl_core.metrics import iou
 from socl_core.models.resnet import ResNet18
 from socl_core.trackers.cf import (
     SOLVERS,
@@ -137,19 +136,8 @@ def tracker_of(backbone, **options):
 
 
 def test_an_unknown_solver_is_refused(backbone):
-    with pytest.raises(UsageError, match="unknown solver 'dense': valid are closed, cg"):
+    with pytest.raises(UsageError, match="unknown solver 'dense': .*valid are cg, closed"):
         tracker_of(backbone, solver="dense")
-
-
-@pytest.mark.parametrize("step", [(3, 2), (-4, 0), (0, 0)])
-def test_the_tracker_follows_a_moving_texture(backbone, solver, step):
-    images, boxes = video(step=step)
-    tracker = tracker_of(backbone, solver=solver)
-    tracker.init(images[0], boxes[0])
-    for image, truth in zip(images[1:], boxes[1:], strict=True):
-        found = tracker.update(image)
-        assert found.shape == (4,) and found.dtype == np.float64
-        assert iou(found, truth) > 0.5
 
 
 @pytest.mark.parametrize("peak, shift", [((8, 8), (0, 0)), ((10, 8), (2, 0)), ((8, 5), (0, -3))])
@@ -178,39 +166,6 @@ def test_the_best_scale_is_followed_at_its_rate(backbone, monkeypatch):
     np.testing.assert_allclose(tracker.update(images[1])[2:], [30, 30])
     response[2] *= 1.1
     np.testing.assert_allclose(tracker.update(images[1])[2:], 30 * (1 - 0.59 + 0.59 * 1.0375))
-
-
-def test_a_second_init_starts_afresh_and_no_argument_is_changed(backbone, solver):
-    images, boxes = video(4)
-    copies = [image.copy() for image in images]
-    tracker = tracker_of(backbone, solver=solver)
-    runs = []
-    for _ in range(2):
-        tracker.init(images[0], boxes[0])
-        runs.append([tracker.update(image) for image in images[1:]])
-    np.testing.assert_array_equal(*runs)
-    assert all((a == b).all() for a, b in zip(images, copies, strict=True)) and boxes[0].tolist() == [70, 50, 30, 30]
-
-
-@pytest.mark.parametrize("box", BOXES.values(), ids=BOXES.keys())
-def test_odd_boxes_give_finite_boxes_in_the_frame(backbone, solver, box):
-    images, _ = video(3)
-    tracker = tracker_of(backbone, solver=solver)
-    tracker.init(images[0], box)
-    for image in images[1:]:
-        found = tracker.update(image)
-        centre = found[:2] + (found[2:] - 1) / 2
-        assert np.isfinite(found).all() and (found[2:] > 0).all()
-        assert (centre >= 0).all() and (centre <= [199, 149]).all()
-
-
-def test_uniform_frames_never_give_nan(backbone, solver):
-    for value in (0, 255):
-        flat = np.full((150, 200, 3), value, np.uint8)
-        tracker = tracker_of(backbone, solver=solver)
-        tracker.init(flat, [80, 60, 30, 30])
-        for _ in range(3):
-            assert np.isfinite(tracker.update(flat)).all()
 
 
 def test_a_box_outside_of_the_frame_is_refused(backbone):
