@@ -156,7 +156,7 @@ def test_a_step_learns_and_shifts_the_search_crop_only():
     spec = spec_of(steps=20, lr=0.002, shift=8)
     training = Training(spec, Batches(box_store(), spec, CPU), CPU)
     values = step(training.batches, 0, training.network)
-    assert set(values) == {"loss", "class", "l1", "giou"}
+    assert set(values) == {"loss", "class", "l1", "giou", "mismatch"}
     entries = []
     training.run(entries.append, 5)
     assert entries[-1]["loss"] < entries[0]["loss"]

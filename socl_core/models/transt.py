@@ -13,7 +13,6 @@ from socl_core.models.resnet import ResNet
 
 # Blocks of layer1 to layer3, and whether they are bottlenecks.
 BACKBONES = {"resnet10": ((1, 1, 1), False), "resnet18": ((2, 2, 2), False), "resnet50": ((3, 4, 6), True)}
-STRIDE = 8  # layer3 has stride 1
 
 
 def sine_positions(rows: int, columns: int, dim: int) -> torch.Tensor:

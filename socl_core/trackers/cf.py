@@ -33,7 +33,6 @@ class CfOptions(Pyramid):
     kernel: int = 3
     iterations: int = 5
     scale_penalty: float = 0.99
-    window_influence: float = 0.0
     upsampling: int = 16
 
 
@@ -45,9 +44,14 @@ class SampleMemory:
         self.samples = self.labels = self.weights = None
 
     def add(self, sample: torch.Tensor, label: torch.Tensor) -> None:
-        """Adds a sample (C, ...) with its label; it weighs `rate`, the older ones as before in all the rest."""
+        """Adds a sample (C, ...) with its label; it weighs `rate`, the older ones as before in all the rest.
+
+        At a rate of zero the first sample stays the only one.
+        """
         if self.samples is None:
             self.samples, self.labels, self.weights = sample[None], label[None], sample.real.new_ones(1)
+            return
+        if self.rate == 0:
             return
         keep = [i for i in range(len(self.weights)) if i != 1 or len(self.weights) < self.capacity]
         old = self.weights[keep]
@@ -166,8 +170,6 @@ class CfTracker(CropTracker):
         hann = torch.from_numpy(np.hanning(cells + 2)[1:-1]).float()
         self.window = torch.outer(hann, hann).to(compute.device)
         self.penalties = torch.from_numpy(options.penalties).to(self.window)
-        fine = torch.from_numpy(np.hanning(cells * options.upsampling)).float()
-        self.bias = (1 - options.window_influence + options.window_influence * torch.outer(fine, fine)).to(self.window)
 
     def init(self, image: np.ndarray, box) -> None:
         self.start(image, box)
@@ -195,7 +197,7 @@ class CfTracker(CropTracker):
 
     def _peak(self, response: torch.Tensor) -> tuple[int, np.ndarray]:
         """Index of the best scale, and its peak (x, y) in cells from the middle of the search crop."""
-        fine = upsample(response, self.options.upsampling) * self.bias
+        fine = upsample(response, self.options.upsampling)
         best = int(torch.argmax(fine.amax((1, 2)) * self.penalties))
         y, x = divmod(int(torch.argmax(fine[best])), fine.shape[-1])
         return best, np.array([x, y]) / self.options.upsampling - (response.shape[-1] - 1) / 2

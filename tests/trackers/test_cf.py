@@ -107,6 +107,13 @@ def test_memory_keeps_the_first_and_the_newest_samples():
     assert memory.weights[-1] == pytest.approx(0.25) and memory.samples.shape == (3, 1, 2, 2)
 
 
+def test_at_a_rate_of_zero_the_first_sample_stays_the_only_one():
+    memory = SampleMemory(capacity=3, rate=0.0)
+    for value in (1.0, 2.0, 3.0):
+        memory.add(torch.full((1, 2, 2), value), torch.zeros(2, 2))
+    assert memory.weights.tolist() == [1.0] and memory.samples.unique().tolist() == [1.0]
+
+
 def test_weights_fall_by_the_rate_until_the_memory_is_full():
     memory = SampleMemory(capacity=9, rate=0.1)
     for _ in range(3):
