@@ -12,7 +12,7 @@ import typer
 
 from socl_core.cli_book import book_app
 from socl_core.cli_data import data_app
-from socl_core.cli_options import AsJson, DataRoot, Device, Protocol, settings, yaml_value
+from socl_core.cli_options import SHIPPED, AsJson, DataRoot, Device, Protocol, Weights, settings, yaml_value
 from socl_core.cli_prior import objectness_app, prior_app
 from socl_core.cli_runs import runs_app
 from socl_core.errors import SoclError, UsageError
@@ -108,10 +108,10 @@ def train(
 
 @app.command()
 def track(
-    weights: Annotated[Path, typer.Option(help="Weights written by `socl train`.")],
     frames: Annotated[Path, typer.Option(help="A folder of numbered images, or a video file.")],
     init: Annotated[str, typer.Option(help="First box x,y,w,h; x,y is its left top pixel, 0-based.")],
     out: Annotated[Path, typer.Option(help="Text file for the boxes, one x,y,w,h a line.")],
+    weights: Weights = SHIPPED,
     render: Annotated[Path | None, typer.Option(help="Also write an mp4 with the boxes drawn.")] = None,
     device: Device = "auto",
 ) -> None:
@@ -153,10 +153,10 @@ def track(
 
 @app.command()
 def evaluate(
-    weights: Annotated[Path, typer.Option(help="Weights written by `socl train`.")],
     data: Annotated[
         str, typer.Option(help="composite, otb, otb_dev, real_mini, or got10k, lasot, otb, trackingnet:PATH.")
     ],
+    weights: Weights = SHIPPED,
     split: Annotated[
         str | None, typer.Option(help="A split of the data set, or dev; by default the one for final numbers.")
     ] = None,

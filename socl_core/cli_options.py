@@ -20,6 +20,8 @@ DataRoot = Annotated[
     Path | None,
     typer.Option("--data-root", callback=_use_root, help="Folder of the named data sets; else SOCL_DATA, else ./data."),
 ]
+SHIPPED = Path(__file__).parent / "weights" / "socl-siam.safetensors"
+Weights = Annotated[Path, typer.Option(help="Weights written by `socl train`; by default those of the package.")]
 Protocol = Annotated[str, typer.Option(help="smoke, laptop, reference or paper.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

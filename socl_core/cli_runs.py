@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from socl_core.cli_options import AsJson, DataRoot, Device
+from socl_core.cli_options import SHIPPED, AsJson, DataRoot, Device
 from socl_core.errors import DataError, UsageError, unknown
 
 runs_app = typer.Typer()
@@ -62,20 +62,44 @@ def _age(hours: float | None) -> str:
     return f"{60 * hours:.0f} min" if hours < 2 else f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} d"
 
 
-@runs_app.command()
-def why(
-    run: Annotated[str, typer.Argument(help="Id of a run, or its first digits.")], data_root: DataRoot = None
-) -> None:
-    """Which inputs of a run have changed since it was made."""
+RunId = Annotated[str, typer.Argument(help="Id of a run, or its first digits.")]
+
+
+def _find(name: str):
     from socl_core.runs import all_runs
 
-    found = [r for r in all_runs() if r.id.startswith(run)]
+    found = [r for r in all_runs() if r.id.startswith(name)]
     if not found:
-        raise unknown("run", run, [r.id for r in all_runs()])
+        raise unknown("run", name, [r.id for r in all_runs()])
     if len(found) > 1:
-        raise UsageError(f"'{run}' names {len(found)} runs: {', '.join(r.id for r in found)}")
-    reasons = found[0].staleness()
-    print("\n".join(reasons) if reasons else f"{found[0].id} is current: code, data and parameters are as they were")
+        raise UsageError(f"'{name}' names {len(found)} runs: {', '.join(r.id for r in found)}")
+    return found[0]
+
+
+@runs_app.command()
+def why(run: RunId, data_root: DataRoot = None) -> None:
+    """Which inputs of a run have changed since it was made."""
+    found = _find(run)
+    reasons = found.staleness()
+    print("\n".join(reasons) if reasons else f"{found.id} is current: code, data and parameters are as they were")
+
+
+@runs_app.command()
+def weights(run: RunId, out: Annotated[Path, typer.Option(help="The file to write.")] = SHIPPED) -> None:
+    """Write the weights of a run in half precision, to hand them on; by default as those of the package."""
+    from safetensors import safe_open
+    from safetensors.torch import save
+
+    from socl_core.data.files import write_atomic
+    from socl_core.pipeline import weights_spec
+
+    path = _find(run).folder / "weights.safetensors"
+    weights_spec(path)  # names what is wrong with the file
+    with safe_open(path, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+        halves = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+        write_atomic(out, save(halves, file.metadata()))
+    print(f"{out}: {out.stat().st_size / 1e3:.0f} kB")
 
 
 @runs_app.command()

@@ -11,6 +11,7 @@ import pytest
 from data.layouts import otb_sequence, trackingnet_sequence
 
 from socl_core.cli import main
+from socl_core.metrics import iou
 
 TINY = [
     "--protocol",
@@ -125,6 +126,9 @@ def test_track_writes_one_line_a_frame_and_a_playable_clip(trained):
                  "--out", "again.txt", cwd=trained)  # fmt: skip
     assert again.returncode == 0, again.stderr
     assert len((trained / "again.txt").read_text().splitlines()) == 5
+    shipped = socl("track", "--frames", "frames", "--init", "40,30,40,40", "--out", "shipped.txt", cwd=trained)
+    assert shipped.returncode == 0, shipped.stderr
+    assert iou(np.loadtxt(trained / "shipped.txt", delimiter=",")[-1], [52, 30, 40, 40]) > 0.6
 
 
 @pytest.mark.parametrize("init", ["40,30,0,40", "nan,30,4,4", "1,2,3", "900,900,10,10"])

@@ -1,15 +1,19 @@
-"""`socl status`, `socl why` and `socl gc` on small stores."""
+"""`socl status`, `socl why`, `socl gc` and `socl weights` on small stores."""
 
 import json
 import os
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
-from socl_core import identity
+from socl_core import identity, pipeline
 from socl_core.cli import app
+from socl_core.device import Compute
+from socl_core.errors import DataError
 from socl_core.runs import Run
 from socl_core.spec import make_spec
+from socl_core.train import new_network
 
 
 @pytest.fixture
@@ -51,6 +55,22 @@ def test_why_names_the_inputs(store):
         call("why", "nothing")
     with pytest.raises(UsageError, match="names 2 runs"):
         call("why", "")
+
+
+def test_weights_are_halved_with_their_spec(store, tmp_path):
+    spec = make_spec("smoke", "socl-siam", width=0.125, seed=2)
+    network, run = new_network(spec), Run.of(spec)
+    run.queue(spec)
+    pipeline.save_weights(network, spec, run.folder / "weights.safetensors")
+    assert "half.safetensors" in call("weights", run.id, "--out", "half.safetensors").stdout
+    halved = tmp_path / "half.safetensors"
+    assert pipeline.weights_spec(halved) == spec
+    assert halved.stat().st_size < 0.6 * (run.folder / "weights.safetensors").stat().st_size
+    read = pipeline.read_weights(halved, Compute(torch.device("cpu"), False)).state_dict()
+    for name, tensor in network.state_dict().items():
+        torch.testing.assert_close(read[name], tensor, rtol=1e-3, atol=1e-6)
+    with pytest.raises(DataError, match="no weights file"):
+        call("weights", store[1].id, "--out", "none.safetensors")
 
 
 def test_gc_lists_first_and_deletes_only_what_is_stale(store, tmp_path):
