@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from socl_core import claims
 from socl_core.claims import Claim, MapClaim, all_claims, judged, of_table
 from socl_core.cli import app
-from socl_core.report import verdicts_html
+from socl_core.tables import verdicts_html
 
 
 def test_every_table_and_section_is_there():

@@ -6,9 +6,10 @@ import pytest
 
 from socl_core import claims, experiments
 from socl_core.errors import UsageError
-from socl_core.report import claims_table, claims_words, difference_figure, table_html
+from socl_core.report import difference_figure
 from socl_core.runs import Run
 from socl_core.spec import make_spec, protocols
+from socl_core.tables import claims_table, claims_words, table_html
 
 
 def fake_run(cell, protocol, seed, values, root):
