@@ -1,12 +1,17 @@
-"""Tables and claims as HTML or Markdown. Every number comes from a run in the store or under recorded/."""
+"""Tables and claims as HTML. Every number comes from a run in the store or under recorded/."""
 
+import hashlib
 from html import escape
 
 from socl_core import experiments
-from socl_core.claims import Claim, judged
-from socl_core.statistics import verdict
+from socl_core.claims import Claim, MapClaim, judged
+from socl_core.experiments import Cell
+from socl_core.provenance import command, page_name
+from socl_core.spec import RunSpec
+from socl_core.statistics import Estimate, verdict
 
 KINDS = {"paper": "paper", "recorded": "recorded", "build": "this build"}
+RESULTS = {"recorded": experiments.recorded_results, "build": experiments.built_results}
 
 
 def missing_box(message: str) -> str:
@@ -15,18 +20,21 @@ def missing_box(message: str) -> str:
 
 
 def claims_table(claims: list[Claim], protocol: str) -> str:
-    """Claims as a Markdown table: the paper's difference, and the measured ones with interval and verdict."""
-    lines = ["| claim | paper | runs | difference | 95 % interval | seeds | verdict |", "|---|---|---|---|---|---|---|"]
+    """Claims as a table: the paper's difference, and the measured ones with interval and verdict."""
+    body = ""
     for claim in claims:
         paper = "–" if claim.paper is None else f"{claim.paper:+.1f}"
         for source, d in claim.measured(protocol).items():
-            numbers = f"{d.mean:+.1f} | {d.low:+.1f} to {d.high:+.1f} | {d.seeds} | {verdict(d)}"
-            lines.append(f"| {claim.text} | {paper} | {source} | {numbers} |")
-    return "\n".join(lines)
+            number = _difference(claim, source, d, protocol, "table", f"{d.mean:+.1f}")
+            cells = (paper, source, number, f"{d.low:+.1f} to {d.high:+.1f}", d.seeds, _verdict(verdict(d)))
+            body += f'<tr><th scope="row">{escape(claim.text)}</th>'
+            body += "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+    head = ("claim", "paper", "runs", "difference", "95 % interval", "seeds", "verdict")
+    return _scrolled("Claims of this table; differences in points", head, body, "differences")
 
 
 def claims_words(claims: list[Claim], protocol: str) -> str:
-    """A sentence a claim, as Markdown: does it hold in the runs with the most seeds?"""
+    """A sentence a claim, as HTML: does it hold in the runs with the most seeds?"""
     meanings = {
         "reproduced": "the whole interval is above zero",
         "contradicted": "the whole interval is below zero",
@@ -34,46 +42,95 @@ def claims_words(claims: list[Claim], protocol: str) -> str:
     }
     sentences = []
     for claim in claims:
-        found = judged(claim, protocol)
+        found, text = judged(claim, protocol), escape(claim.text)
         if found["verdict"] == "not run":
-            sentences.append(f"*{claim.text}*: not run yet.")
+            sentences.append(f"<p><em>{text}</em>: not run yet.</p>")
             continue
-        seeds = f"{found['seeds']} seed{'s' if found['seeds'] > 1 else ''}"
-        low, high = found["interval"]
+        d = claim.measured(protocol)[found["source"]]
+        number = _difference(claim, found["source"], d, protocol, "words", f"{d.mean:+.1f}")
+        seeds = f"{d.seeds} seed{'s' if d.seeds > 1 else ''}"
         paper = "" if claim.paper is None else f", {claim.paper:+.1f} in the paper"
         sentences.append(
-            f"*{claim.text}*: **{found['verdict']}**; {found['difference']:+.1f} points ({found['source']}, {seeds}, "
-            f"{low:+.1f} to {high:+.1f}; {meanings[found['verdict']]}){paper}."
+            f"<p><em>{text}</em>: <strong>{found['verdict']}</strong>; {number} points ({found['source']}, {seeds}, "
+            f"{d.low:+.1f} to {d.high:+.1f}; {meanings[found['verdict']]}){paper}.</p>"
         )
-    return "\n\n".join(sentences)
+    return "".join(sentences)
 
 
-def verdicts_html(found: list[dict]) -> str:
+def verdicts_html(claims: list[Claim | MapClaim], protocol: str) -> str:
     """Judged claims as a table with a coloured verdict each."""
     body = ""
-    for row in found:
-        measured = "not run"
-        if row["difference"] is not None:
-            low, high = row["interval"]
-            measured = f"{row['difference']:+.1f} <small>[{low:+.1f}, {high:+.1f}]</small>"
+    for claim in claims:
+        row, measured = judged(claim, protocol), "not run"
+        if row["source"]:
+            d = claim.measured(protocol)[row["source"]]
+            text = f"{d.mean:+.1f} <small>[{d.low:+.1f}, {d.high:+.1f}]</small>"
+            measured = _difference(claim, row["source"], d, protocol, "glance", text)
         paper = "–" if row["paper"] is None else f"{row['paper']:+.1f}"
-        kind = row["verdict"].replace(" ", "-")
-        source = f"{escape(row['source'] or '')}, {row['seeds']} seed{'s' if row['seeds'] != 1 else ''}"
         body += (
             f'<tr><td>{escape(row["section"])} <span class="tag tag-{row["tag"].lower()}">{row["tag"]}</span></td>'
-            f'<th scope="row">{escape(row["claim"])}</th><td>{paper}</td><td title="{source}">{measured}</td>'
-            f'<td><span class="verdict verdict-{kind}">{escape(row["verdict"])}</span></td></tr>'
+            f'<th scope="row">{escape(row["claim"])}</th><td>{paper}</td><td>{measured}</td>'
+            f"<td>{_verdict(row['verdict'])}</td></tr>"
         )
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("where", "claim", "paper", "measured", "verdict"))
     label = "Claims of the paper and what became of them; differences in points"
+    return _scrolled(label, ("where", "claim", "paper", "measured", "verdict"), body, "claims")
+
+
+def _scrolled(label: str, head: tuple[str, ...], body: str, kind: str = "") -> str:
+    heads = "".join(f'<th scope="col">{name}</th>' for name in head)
     return (
-        f'<div class="socl-scroll" tabindex="0" role="region" aria-label="{label}"><table class="socl-table claims">'
-        f"<caption>{label}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<div class="socl-scroll" tabindex="0" role="region" aria-label="{label}"><table class="socl-table {kind}">'
+        f"<caption>{label}</caption><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _verdict(word: str) -> str:
+    return f'<span class="verdict verdict-{word.replace(" ", "-")}">{escape(word)}</span>'
+
+
+def _difference(claim: Claim | MapClaim, source: str, d: Estimate, protocol: str, place: str, text: str) -> str:
+    """The difference of a claim, with the runs of both its sides; a claim about maps has no runs of its own."""
+    kind = "recorded" if source == "recorded" else "build"
+    sides = {}
+    if isinstance(claim, Claim):
+        for cell in (claim.above, claim.below):
+            sides[f"{cell.row}, {cell.column}"] = RESULTS[kind](cell, protocol)
+    words = (
+        f"{claim.text}: {d.mean:+.1f} points, 95 % interval {d.low:+.1f} to {d.high:+.1f}, {_seeds(d.seeds)}, {source}"
+    )
+    return number_html(text, words, sides, kind, place + claim.section + claim.text)
+
+
+def _seeds(n: int) -> str:
+    return f"{n} seed{'s' if n != 1 else ''}"
+
+
+def number_html(text: str, words: str, sides: dict[str, list[dict]], kind: str, place: str) -> str:
+    """A measured number as a button that opens a note: its words, the runs behind it, the command that repeats one.
+
+    text: HTML. sides: results by what they are called. place: what makes the number the only one on its page.
+    """
+    name = "note-" + hashlib.sha256(f"{kind} {place}".encode()).hexdigest()[:12]
+    runs = ""
+    for side, results in sides.items():
+        links = ", ".join(
+            f'<a href="../records/{page_name(kind, result["id"])}.html">{escape(result["id"])}</a>'
+            f" (seed {result['spec']['seed']})"
+            for result in results
+        )
+        again = escape(command(RunSpec.model_validate(results[0]["spec"])))
+        runs += f"<span>{escape(f'{side}: ' if side else '')}runs {links}</span>"
+        runs += f'<code tabindex="0" aria-label="command that repeats the first run">{again}</code>'
+    words = escape(words)
+    return (
+        f'<button type="button" class="socl-number {kind}" popovertarget="{name}" title="{words}">{text}</button>'
+        f'<span popover class="socl-note" id="{name}" role="dialog" aria-label="Where the number comes from">'
+        f"<span>{words}</span>{runs}</span>"
     )
 
 
 def table_html(table: experiments.Table, protocol: str) -> str:
-    """A table with three numbers a cell: paper, recorded, this build; with interval, n and run ids on hover.
+    """A table with three numbers a cell: paper, recorded, this build; each with a note on where it comes from.
 
     Rows with a cell in one column only follow as a table of their own, which needs no empty columns.
     """
@@ -98,9 +155,9 @@ def _table_part(table: experiments.Table, rows: list[str], columns: list[str], t
     kinds = f'<td class="kinds">{kinds}</td>'
     body = ""
     for row in rows:
-        cells = {cell.column: experiments.describe_cell(cell, protocol) for cell in table.cells if cell.row == row}
+        cells = {cell.column: cell for cell in table.cells if cell.row == row}
         body += f'<tr><th scope="row">{escape(row)}</th>{kinds}'
-        body += "".join(_cell_html(cells.get(column)) for column in columns) + "</tr>"
+        body += "".join(_cell_html(table.name, cells.get(column), protocol) for column in columns) + "</tr>"
     label = escape(f"{title}; {table.unit}")
     return (
         f'<div class="socl-scroll" tabindex="0" role="region" aria-label="{label}"><table class="socl-table">'
@@ -110,19 +167,20 @@ def _table_part(table: experiments.Table, rows: list[str], columns: list[str], t
     )
 
 
-def _cell_html(cell: dict | None) -> str:
+def _cell_html(table: str, cell: Cell | None, protocol: str) -> str:
     if cell is None:
         return "<td></td>"
-    paper = f"{cell['paper']:.1f}" if cell["paper"] else "–"
-    parts = [f'<span class="paper">{paper}</span>']
+    numbers = experiments.describe_cell(cell, protocol)
+    parts = [f'<span class="paper">{f"{cell.paper:.1f}" if cell.paper else "–"}</span>']
     for kind, prefix in (("recorded", "recorded_"), ("build", "")):
-        value = cell["recorded" if prefix else "measured"]
+        value = numbers["recorded" if prefix else "measured"]
         if value is None:
-            text, hover = "not run", cell["missing"] or "not run yet"
-        else:
-            (low, high), n = cell[f"{prefix}interval"], cell[f"{prefix}n"]
-            text = f"{value:.1f} <small>[{low:.0f}, {high:.0f}]</small>"
-            hover = f"95 % interval {low:.1f} to {high:.1f} over {n} seed(s) and all sequences"
-            hover += "; runs " + ", ".join(cell["runs"]) if not prefix else ""
-        parts.append(f'<span class="{kind}" title="{escape(hover)}">{text}</span>')
+            parts.append(f'<span class="{kind}" title="{escape(numbers["missing"] or "not run yet")}">not run</span>')
+            continue
+        (low, high), n = numbers[f"{prefix}interval"], numbers[f"{prefix}n"]
+        text = f"{value:.1f} <small>[{low:.0f}, {high:.0f}]</small>"
+        results, place = RESULTS[kind](cell, protocol), f"{table} {cell.row} {cell.column}"
+        words = f"{value:.1f}, 95 % interval {low:.1f} to {high:.1f} over {_seeds(n)} and all sequences; "
+        words += f"{KINDS[kind]}, {results[0]['spec']['protocol']} protocol"
+        parts.append(number_html(text, words, {"": results}, kind, place))
     return f"<td>{''.join(parts)}</td>"
