@@ -2,6 +2,7 @@
 
 import shlex
 from contextlib import suppress
+from html import escape
 
 import numpy as np
 import yaml
@@ -33,6 +34,17 @@ def command(spec: RunSpec) -> str:
     for name, (_, value) in changed(spec).items():
         words += ["--set", f"{name}={as_yaml(value)}"]
     return shlex.join([*words, "--out", "my_run"])
+
+
+def command_html(spec: RunSpec) -> str:
+    """The command with an element an option, so that lines break between options only."""
+    first, *options = command(spec).split(" --")
+    return " ".join(f"<span>{html_text(part)}</span>" for part in (first, *(f"--{option}" for option in options)))
+
+
+def html_text(value) -> str:
+    """Any text inside one HTML block of a Markdown page, which an empty line would end."""
+    return escape(str(value)).replace("\n", "&#10;").replace("\r", "&#13;")
 
 
 def is_current(result: dict) -> bool:

@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 
 import cv2
@@ -14,13 +13,14 @@ from socl_core import data
 from socl_core.data.files import write_atomic
 from socl_core.experiments import TABLES, Cell, built_results, recorded_results
 from socl_core.pipeline import CACHE
-from socl_core.provenance import as_yaml, changed, command, is_current, kept, page_name
+from socl_core.provenance import as_yaml, changed, command_html, html_text, is_current, kept, page_name
 from socl_core.runs import Run
 from socl_core.spec import RunSpec
 
 SOURCES = {"recorded": "recorded", "build": "this build"}
 PAGES = {"1": "table1", "2": "table2", "3": "table3", "4": "table4", "noise": "claims", "real": "real_video"}
 CLIP_WIDTH, CLIP_FRAMES = 240, 40  # pixels; at most twice as many frames
+NO_CLIP = "No clip: the record holds no boxes on the present composite videos."
 WIDTH, HEIGHT, LEFT, BOTTOM = 400, 220, 52, 40  # of the loss curve and its margins
 
 
@@ -85,12 +85,15 @@ def write_pages(protocol: str, book: Path = Path("book")) -> list[Path]:
 
 def index_page(records: list[Record]) -> str:
     """The page "All runs", as Markdown."""
-    parts = ["# All runs", "", "Every run behind a number in the tables, by the first table that shows it. A run "
-             "opens its record: spec, loss, scores, environment, and the command that repeats it.", ""]  # fmt: skip
+    about = (
+        "Every run behind a number in the tables, by the first table that shows it, with what differs from its "
+        "protocol. A run opens its record: spec, loss, scores, environment, and the command that repeats it."
+    )
+    parts = ["# All runs", "", about, ""]
     for name, table in TABLES.items():
         rows = [_index_row(record) for record in records if record.cells[0][0] == name]
         if rows:
-            head = ("run", "method", "seed", "differs from the protocol", "AUC", "source", "done")
+            head = ("run", "method", "seed", "differences", "AUC", "source", "done")
             title = f"Table {name}" if name.isdigit() else table.title
             parts += [f"## {title}", "", f'<div class="socl-records">{_table(title, head, rows)}</div>', ""]
     return "\n".join(parts if records else [*parts, "No run is there yet."]) + "\n"
@@ -100,25 +103,27 @@ def _index_row(record: Record) -> list[str]:
     spec, since = record.spec, record.run.since if record.source == "build" else None
     differs = ", ".join(f"{name}={as_yaml(value)}" for name, (_, value) in changed(spec).items())
     return [
-        f'<a href="{record.name}.html">{_text(record.result["id"])}</a>',
-        *map(_text, (spec.method, spec.seed, differs or "nothing", _means(record.result))),
-        f"{SOURCES[record.source]}, {_text(spec.protocol)}",
+        f'<a href="{record.name}.html">{html_text(record.result["id"])}</a>',
+        *map(html_text, (spec.method, spec.seed, differs or "nothing", _means(record.result))),
+        f"{SOURCES[record.source]}, {html_text(spec.protocol)}",
         f"{datetime.fromtimestamp(since, UTC):%Y-%m-%d}" if since else "not kept",
     ]
 
 
 def run_page(record: Record, result: dict, clip: str | None = None) -> str:
     """The page of one run, as Markdown. Names in it may be anyone's, so all of them are escaped."""
-    spec, result_id = record.spec, _text(result["id"])
+    spec, result_id = record.spec, html_text(result["id"])
     count = sum(map(len, result["sequences"].values()))
     parts = {
-        "": f"<p>{_text(spec.method)} at the {_text(spec.protocol)} protocol, seed {spec.seed}: AUC "
-        f"{_text(_means(result))} percent, {count} sequences; {SOURCES[record.source]}.</p>"
+        "": f"<p>{html_text(spec.method)} at the {html_text(spec.protocol)} protocol, seed {spec.seed}: AUC "
+        f"{html_text(_means(result))} percent, {count} sequences; {SOURCES[record.source]}.</p>"
         f"<p>Shown in {_shown_in(record)}. <a href='index.html'>All runs</a></p>",
-        "Repeat it": f'<pre class="socl-command" tabindex="0">{_text(command(spec))}</pre>',
-        "Scores": "".join(_scores(name, each) for name, each in result["sequences"].items()),
+        "Repeat it": f'<pre class="socl-command" tabindex="0">{command_html(spec)}</pre>',
+        "Scores": "".join(
+            _scores(name, each, result["mean"].get(name, {})) for name, each in result["sequences"].items()
+        ),
         "Training": _loss_curve(result["log"]) if result.get("log") else _no_loss(spec),
-        "Clip": _player(result, clip) if clip else "<p>The boxes of this run are not in its record.</p>",
+        "Clip": _player(result, clip) if clip else f"<p>{NO_CLIP}</p>",
         "Spec": _spec(spec),
         "Environment": _environment(result),
     }
@@ -128,49 +133,46 @@ def run_page(record: Record, result: dict, clip: str | None = None) -> str:
     return text
 
 
-def _text(value) -> str:
-    """Any text for one HTML block of Markdown, which an empty line would end."""
-    return escape(str(value)).replace("\n", "&#10;").replace("\r", "&#13;")
-
-
 def _means(result: dict) -> str:
     means = {name: f"{100 * mean['auc']:.1f}" for name, mean in result["mean"].items() if "auc" in mean}
     return ", ".join(means.values() if len(means) == 1 else (f"{name} {mean}" for name, mean in means.items())) or "–"
 
 
 def _shown_in(record: Record) -> str:
-    places: dict[str, list[str]] = {}
+    found: dict[str, dict[str, list[str]]] = {}
     for table, row, column in record.cells:
-        places.setdefault(table, []).append(f"{row} ({column})" if column != row else row)
-    title = lambda name: f"Table {name}" if name.isdigit() else TABLES[name].title  # noqa: E731
-    return "; ".join(
-        f'<a href="../executed/{PAGES[table]}.html">{_text(title(table))}</a>: {_text(", ".join(cells))}'
-        for table, cells in places.items()
-    )
+        found.setdefault(table, {}).setdefault(row, []).append(column)
+    places = []
+    for table, rows in found.items():
+        title = f"Table {table}" if table.isdigit() else TABLES[table].title
+        cells = "; ".join(f"{row} ({', '.join(columns)})" for row, columns in rows.items())
+        places.append(f'<a href="../executed/{PAGES[table]}.html">{html_text(title)}</a>: {html_text(cells)}')
+    return "; ".join(places)
 
 
 def _table(label: str, head: tuple[str, ...], rows: list[list[str]]) -> str:
     """A table of cells that are HTML already."""
     heads = "".join(f'<th scope="col">{name}</th>' for name in head)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    label = html_text(label)
     return (
-        f'<div class="socl-scroll" tabindex="0" role="region" aria-label="{_text(label)}"><table class="socl-table">'
+        f'<div class="socl-scroll" tabindex="0" role="region" aria-label="{label}"><table class="socl-table">'
         f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
-def _scores(name: str, sequences: dict[str, dict]) -> str:
+def _scores(name: str, sequences: dict[str, dict], mean: dict) -> str:
     def number(score: dict, key: str, form: str = "{:.1f}", factor: float = 100) -> str:
         return form.format(factor * score[key]) if key in score else "–"
 
     rows = []
-    for sequence, score in sequences.items():
+    for sequence, score in (sequences | {"mean": mean}).items():
         width = 100 * min(1, max(0, score.get("auc", 0)))
         bar = f'<span class="bar" style="--share:{width:.1f}%"></span>{number(score, "auc")}'
-        rows.append([_text(sequence), bar, number(score, "precision"),
+        rows.append([html_text(sequence), bar, number(score, "precision"),
                      number(score, "frames", "{:.0f}", 1), number(score, "fps", "{:.0f}", 1)])  # fmt: skip
     head = ("sequence", "AUC (%)", "precision (%)", "frames", "frames a second")
-    return f"<p>Evaluation set {_text(name)}:</p>" + _table(f"Scores on {name}", head, rows)
+    return f"<p>Evaluation set {html_text(name)}:</p>" + _table(f"Scores on {name}", head, rows)
 
 
 def _no_loss(spec: RunSpec) -> str:
@@ -199,9 +201,9 @@ def _loss_curve(log: list[dict]) -> str:
 
 
 def _spec(spec: RunSpec) -> str:
-    rows = [[_text(name), *map(_text, map(as_yaml, pair))] for name, pair in changed(spec).items()]
+    rows = [[html_text(name), *map(html_text, map(as_yaml, pair))] for name, pair in changed(spec).items()]
     head = ("parameter", "protocol", "this run")
-    whole = [[_text(name), _text(as_yaml(value))] for name, value in spec.model_dump(mode="json").items()]
+    whole = [[html_text(name), html_text(as_yaml(value))] for name, value in spec.model_dump(mode="json").items()]
     return (
         (_table("Differences to the protocol", head, rows) if rows else "<p>All is as the protocol has it.</p>")
         + f"<details><summary>All {len(whole)} parameters</summary>"
@@ -216,7 +218,7 @@ def _environment(result: dict) -> str:
     hashes = {f"data {name}": value for name, value in about.pop("data", {}).items()}
     code = "the present code is still that" if is_current(result) else "the code has changed since"
     about["code"] = f"{about.get('code', 'not kept')} ({code})"
-    rows = [[_text(name), _text(value)] for name, value in (about | hashes | seconds).items()]
+    rows = [[html_text(name), html_text(value)] for name, value in (about | hashes | seconds).items()]
     return _table("Environment", ("what", "value"), rows)
 
 
@@ -250,10 +252,11 @@ def _jpeg(image) -> str:
 
 def _player(result: dict, clip: str) -> str:
     ((name, boxes),) = result["boxes"].items()
+    video = f"Video {html_text(name)} of composite"
     return (
-        f'<figure class="socl-player" data-boxes="{_text(json.dumps(boxes))}"><canvas role="img" '
-        f'aria-label="Video {_text(name)} with the boxes of this run in orange and the true ones in white"></canvas>'
-        f"<figcaption>Orange: this run. White: the true box. Video {_text(name)} of composite.</figcaption></figure>"
+        f'<figure class="socl-player" data-boxes="{html_text(json.dumps(boxes))}">'
+        f'<canvas role="img" aria-label="{video} with the boxes of this run and the true ones"></canvas>'
+        f"<figcaption>Orange: this run. White: the true box. {video}.</figcaption></figure>"
         f'<script defer src="../_static/clip/{clip}.js"></script>'
         '<script defer src="../_static/record-clip.js"></script>'
     )

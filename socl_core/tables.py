@@ -6,7 +6,7 @@ from html import escape
 from socl_core import experiments
 from socl_core.claims import Claim, MapClaim, judged
 from socl_core.experiments import Cell
-from socl_core.provenance import command, page_name
+from socl_core.provenance import command_html, page_name
 from socl_core.spec import RunSpec
 from socl_core.statistics import Estimate, verdict
 
@@ -118,7 +118,7 @@ def number_html(text: str, words: str, sides: dict[str, list[dict]], kind: str, 
             f" (seed {result['spec']['seed']})"
             for result in results
         )
-        again = escape(command(RunSpec.model_validate(results[0]["spec"])))
+        again = command_html(RunSpec.model_validate(results[0]["spec"]))
         runs += f"<span>{escape(f'{side}: ' if side else '')}runs {links}</span>"
         runs += f'<code tabindex="0" aria-label="command that repeats the first run">{again}</code>'
     words = escape(words)
