@@ -154,7 +154,7 @@ def test_a_number_leads_to_its_run_and_back(open_page, theme, width, way):
     chosen = page.evaluate("getSelection().toString()")
     assert chosen.startswith("socl train --protocol ") and chosen.endswith(" --out my_run") and "\n" not in chosen
     page.keyboard.press("Escape")
-    assert not note.is_visible()
+    note.wait_for(state="hidden")
     open_note(page, way)
     link.tap() if way == "tap" else link.click()
     page.wait_for_url("**/records/*.html")
