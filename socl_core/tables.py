@@ -122,9 +122,11 @@ def number_html(text: str, words: str, sides: dict[str, list[dict]], kind: str, 
         runs += f"<span>{escape(f'{side}: ' if side else '')}runs {links}</span>"
         runs += f'<code tabindex="0" aria-label="command that repeats the first run">{again}</code>'
     words = escape(words)
+    escapes = "event.key === 'Escape' && this.hidePopover()"  # Sphinx takes the key from all elements but buttons
     return (
         f'<button type="button" class="socl-number {kind}" popovertarget="{name}" title="{words}">{text}</button>'
-        f'<span popover class="socl-note" id="{name}" role="dialog" aria-label="Where the number comes from">'
+        f'<span popover class="socl-note" id="{name}" role="dialog" aria-label="Where the number comes from"'
+        f' onkeydown="{escapes}">'
         f"<span>{words}</span>{runs}</span>"
     )
 

@@ -158,9 +158,9 @@ def test_a_number_leads_to_its_run_and_back(open_page, theme, width, way):
     open_note(page, way)
     link.tap() if way == "tap" else link.click()
     page.wait_for_url("**/records/*.html")
-    assert run in page.locator("h1").inner_text()
+    assert run in page.title()
     assert page.locator(".socl-command").inner_text() == chosen
-    page.locator("main a", has_text="Table 2").first.click()
+    page.locator(".socl-record a", has_text="Table 2").click()
     page.wait_for_url("**/executed/table2.html")
     page.go_back()
     page.go_back()
