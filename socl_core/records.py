@@ -11,13 +11,13 @@ import cv2
 
 from socl_core import data
 from socl_core.data.files import write_atomic
-from socl_core.experiments import TABLES, Cell, built_results, recorded_results
+from socl_core.experiments import TABLES, Cell
 from socl_core.pipeline import CACHE
 from socl_core.provenance import as_yaml, changed, command_html, html_text, is_current, kept, page_name
 from socl_core.runs import Run
 from socl_core.spec import RunSpec
+from socl_core.tables import KINDS, RESULTS, scrolled
 
-SOURCES = {"recorded": "recorded", "build": "this build"}
 PAGES = {"1": "table1", "2": "table2", "3": "table3", "4": "table4", "noise": "claims", "real": "real_video"}
 CLIP_WIDTH, CLIP_FRAMES = 240, 40  # pixels; at most twice as many frames
 NO_CLIP = "No clip: the record holds no boxes on the present composite videos."
@@ -56,7 +56,7 @@ def shown(protocol: str) -> list[Record]:
 
 
 def _behind(cell: Cell, protocol: str) -> Iterator[Record]:
-    for source, get in (("recorded", recorded_results), ("build", built_results)):
+    for source, get in RESULTS.items():
         for result in get(cell, protocol):
             yield Record(result, source)
 
@@ -95,7 +95,7 @@ def index_page(records: list[Record]) -> str:
         if rows:
             head = ("run", "method", "seed", "differences", "AUC", "source", "done")
             title = f"Table {name}" if name.isdigit() else table.title
-            parts += [f"## {title}", "", f'<div class="socl-records">{_table(title, head, rows)}</div>', ""]
+            parts += [f"## {title}", "", f'<div class="socl-records">{_table(f"Runs: {title}", head, rows)}</div>', ""]
     return "\n".join(parts if records else [*parts, "No run is there yet."]) + "\n"
 
 
@@ -105,7 +105,7 @@ def _index_row(record: Record) -> list[str]:
     return [
         f'<a href="{record.name}.html">{html_text(record.result["id"])}</a>',
         *map(html_text, (spec.method, spec.seed, differs or "nothing", _means(record.result))),
-        f"{SOURCES[record.source]}, {html_text(spec.protocol)}",
+        f"{KINDS[record.source]}, {html_text(spec.protocol)}",
         f"{datetime.fromtimestamp(since, UTC):%Y-%m-%d}" if since else "not kept",
     ]
 
@@ -116,7 +116,7 @@ def run_page(record: Record, result: dict, clip: str | None = None) -> str:
     count = sum(map(len, result["sequences"].values()))
     parts = {
         "": f"<p>{html_text(spec.method)} at the {html_text(spec.protocol)} protocol, seed {spec.seed}: AUC "
-        f"{html_text(_means(result))} percent, {count} sequences; {SOURCES[record.source]}.</p>"
+        f"{html_text(_means(result))} percent, {count} sequences; {KINDS[record.source]}.</p>"
         f"<p>Shown in {_shown_in(record)}. <a href='index.html'>All runs</a></p>",
         "Repeat it": f'<pre class="socl-command" tabindex="0">{command_html(spec)}</pre>',
         "Scores": "".join(
@@ -152,13 +152,8 @@ def _shown_in(record: Record) -> str:
 
 def _table(label: str, head: tuple[str, ...], rows: list[list[str]]) -> str:
     """A table of cells that are HTML already."""
-    heads = "".join(f'<th scope="col">{name}</th>' for name in head)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    label = html_text(label)
-    return (
-        f'<div class="socl-scroll" tabindex="0" role="region" aria-label="{label}"><table class="socl-table">'
-        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
+    return scrolled(html_text(label), head, body)
 
 
 def _scores(name: str, sequences: dict[str, dict], mean: dict) -> str:
@@ -172,7 +167,7 @@ def _scores(name: str, sequences: dict[str, dict], mean: dict) -> str:
         rows.append([html_text(sequence), bar, number(score, "precision"),
                      number(score, "frames", "{:.0f}", 1), number(score, "fps", "{:.0f}", 1)])  # fmt: skip
     head = ("sequence", "AUC (%)", "precision (%)", "frames", "frames a second")
-    return f"<p>Evaluation set {html_text(name)}:</p>" + _table(f"Scores on {name}", head, rows)
+    return _table(f"Scores on {name}", head, rows)
 
 
 def _no_loss(spec: RunSpec) -> str:
@@ -219,7 +214,7 @@ def _environment(result: dict) -> str:
     code = "the present code is still that" if is_current(result) else "the code has changed since"
     about["code"] = f"{about.get('code', 'not kept')} ({code})"
     rows = [[html_text(name), html_text(value)] for name, value in (about | hashes | seconds).items()]
-    return _table("Environment", ("what", "value"), rows)
+    return _table("Where it ran", ("what", "value"), rows)
 
 
 def _clip_name(record: Record, result: dict) -> str | None:

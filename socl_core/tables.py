@@ -1,6 +1,7 @@
 """Tables and claims as HTML. Every number comes from a run in the store or under recorded/."""
 
 import hashlib
+from collections.abc import Iterable
 from html import escape
 
 from socl_core import experiments
@@ -30,7 +31,7 @@ def claims_table(claims: list[Claim], protocol: str) -> str:
             body += f'<tr><th scope="row">{escape(claim.text)}</th>'
             body += "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
     head = ("claim", "paper", "runs", "difference", "95 % interval", "seeds", "verdict")
-    return _scrolled("Claims of this table; differences in points", head, body, "differences")
+    return scrolled("Claims of this table; differences in points", head, body, "differences")
 
 
 def claims_words(claims: list[Claim], protocol: str) -> str:
@@ -73,14 +74,18 @@ def verdicts_html(claims: list[Claim | MapClaim], protocol: str) -> str:
             f"<td>{_verdict(row['verdict'])}</td></tr>"
         )
     label = "Claims of the paper and what became of them; differences in points"
-    return _scrolled(label, ("where", "claim", "paper", "measured", "verdict"), body, "claims")
+    return scrolled(label, ("where", "claim", "paper", "measured", "verdict"), body, "claims")
 
 
-def _scrolled(label: str, head: tuple[str, ...], body: str, kind: str = "") -> str:
+def scrolled(label: str, head: Iterable[str], body: str, kind: str = "", caption: str = "") -> str:
+    """A table that scrolls in its own frame. label: what it is called, and its caption where there is no other.
+
+    All is HTML already.
+    """
     heads = "".join(f'<th scope="col">{name}</th>' for name in head)
     return (
         f'<div class="socl-scroll" tabindex="0" role="region" aria-label="{label}"><table class="socl-table {kind}">'
-        f"<caption>{label}</caption><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<caption>{caption or label}</caption><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
@@ -148,9 +153,7 @@ def table_html(table: experiments.Table, protocol: str) -> str:
 
 def _table_part(table: experiments.Table, rows: list[str], columns: list[str], title: str, protocol: str) -> str:
     own = {cell.column: ", ".join(cell.measured_on(protocol)) for cell in table.cells if cell.row in rows}
-    head = "".join(
-        f'<th scope="col">{escape(column)}<br><small>{escape(own[column])}</small></th>' for column in columns
-    )
+    head = ["method", "", *(f"{escape(column)}<br><small>{escape(own[column])}</small>" for column in columns)]
     source = experiments.recorded_protocol(protocol)
     names = KINDS | ({"recorded": f"recorded ({source})"} if source != protocol else {})
     kinds = "".join(f'<span class="{kind}">{escape(text)}</span>' for kind, text in names.items())
@@ -161,12 +164,7 @@ def _table_part(table: experiments.Table, rows: list[str], columns: list[str], t
         body += f'<tr><th scope="row">{escape(row)}</th>{kinds}'
         body += "".join(_cell_html(table.name, cells.get(column), protocol) for column in columns) + "</tr>"
     label = escape(f"{title}; {table.unit}")
-    return (
-        f'<div class="socl-scroll" tabindex="0" role="region" aria-label="{label}"><table class="socl-table">'
-        f"<caption>{label}; {escape(protocol)} protocol</caption>"
-        f'<thead><tr><th scope="col">method</th><th scope="col"></th>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
+    return scrolled(label, head, body, caption=f"{label}; {escape(protocol)} protocol")
 
 
 def _cell_html(table: str, cell: Cell | None, protocol: str) -> str:
