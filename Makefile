@@ -41,4 +41,4 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $(STAMP)
 
 clean:
-	rm -rf runs cache _build book/executed book/assets/mathjax .snakemake
+	rm -rf runs cache _build book/executed book/records book/assets/clip book/assets/mathjax .snakemake

@@ -132,12 +132,14 @@ def notebook_code(notebook: Path) -> str:
 def renew_prose(sources: Path = Path("notebooks"), executed: Path = Path("book/executed")) -> None:
     """Give executed notebooks the prose that their sources have now; what was executed stays as it is.
 
-    A copy whose code is not that of its source is left alone: it has to run again.
+    A copy whose code is not that of its source is left alone: it has to run again. One without a source is removed:
+    Sphinx would build a page that no other leads to.
     """
     import nbformat
 
     for path in sorted(executed.glob("[!.]*.ipynb")):
         if not (source := sources / path.name).is_file():
+            path.unlink()
             continue
         copy, now = nbformat.read(path, as_version=4), nbformat.read(source, as_version=4)
         injected = [cell for cell in copy.cells if "injected-parameters" in cell.metadata.get("tags", [])]

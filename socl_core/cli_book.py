@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from socl_core.cli_options import settings
+from socl_core.cli_options import DataRoot, settings
 
 book_app = typer.Typer(help="Execute notebooks and build the pages.", no_args_is_help=True)
 
@@ -35,11 +35,16 @@ def run(
 
 
 @book_app.command("build")
-def build() -> None:
-    """Build the HTML from the executed notebooks, with the prose that their sources have now."""
+def build(
+    protocol: Annotated[str, typer.Option(help="The protocol of the executed notebooks.")] = "laptop",
+    data_root: DataRoot = None,
+) -> None:
+    """Build the HTML from the executed notebooks and the records of runs, with the prose that sources have now."""
     from socl_core.book import build as build_pages
     from socl_core.book import fetch_mathjax, renew_prose
+    from socl_core.records import write_pages
 
     renew_prose()
+    write_pages(protocol)
     fetch_mathjax()
     build_pages()

@@ -12,6 +12,7 @@ from socl_core.annotation import BUDGETS
 from socl_core.data.files import write_atomic
 from socl_core.errors import UsageError, unknown
 from socl_core.identity import run_code
+from socl_core.provenance import kept
 from socl_core.runs import RUNS, Run
 from socl_core.spec import RunSpec, make_spec, read_protocol
 from socl_core.statistics import Estimate, estimate
@@ -246,11 +247,15 @@ def _recorded(folder: Path) -> dict[str, list[dict]]:
     return {key: sorted(results, key=lambda r: r["spec"]["seed"]) for key, results in found.items()}
 
 
-def record(result: dict, folder: Path = RECORDED) -> Path:
-    """Keeps a result among the recorded ones of its protocol, in place of an earlier one of the same spec."""
+def record(result: dict, folder: Path = RECORDED, root: Path = RUNS) -> Path:
+    """Keeps a result among the recorded ones of its protocol, in place of an earlier one of the same spec.
+
+    With it go a short log and the boxes of one video, of its run in the store `root`.
+    """
     spec = RunSpec.model_validate(result["spec"])
     path = folder / spec.protocol / f"{spec.method}-s{spec.seed}-{result['id']}.json"
-    write_atomic(path, json.dumps(result, indent=1) + "\n")
+    content = result | kept(Run(root / spec.protocol / result["id"]), result)
+    write_atomic(path, json.dumps(content, indent=1) + "\n")
     for other in path.parent.glob(f"{spec.method}-s{spec.seed}-*.json"):
         if other != path and RunSpec.model_validate(json.loads(other.read_text())["spec"]) == spec:
             other.unlink()

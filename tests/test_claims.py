@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from socl_core import claims
 from socl_core.claims import Claim, MapClaim, all_claims, judged, of_table
 from socl_core.cli import app
-from socl_core.report import verdicts_html
+from socl_core.tables import verdicts_html
 
 
 def test_every_table_and_section_is_there():
@@ -72,8 +72,8 @@ def test_evidence_is_measured_once(tmp_path, monkeypatch):
 
 
 def test_a_page_escapes_what_it_shows():
-    row = judged(MapClaim("section <D>", "<script>x</script>", lambda _: [1.0, 2.0]), "smoke")
-    html = verdicts_html([row, row | {"verdict": "not run", "difference": None, "paper": 2.0}])
+    claim = MapClaim("section <D>", "<script>x</script>", lambda _: [1.0, 2.0])
+    html = verdicts_html([claim, MapClaim("D", "maps", lambda _: None, paper=2.0)], "smoke")
     assert "<script>" not in html and "&lt;script&gt;" in html and "section &lt;D&gt;" in html
     assert 'class="verdict verdict-not-run"' in html and "+2.0" in html
 

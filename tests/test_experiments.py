@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -6,9 +7,10 @@ import pytest
 
 from socl_core import claims, experiments
 from socl_core.errors import UsageError
-from socl_core.report import claims_table, claims_words, difference_figure, table_html
+from socl_core.report import difference_figure
 from socl_core.runs import Run
 from socl_core.spec import make_spec, protocols
+from socl_core.tables import claims_table, claims_words, table_html
 
 
 def fake_run(cell, protocol, seed, values, root):
@@ -141,8 +143,12 @@ def test_a_claim_is_judged_by_its_runs(tmp_path, monkeypatch, values, word):
     fake_run(claim.below, "smoke", 0, [45, 50], tmp_path / "runs")
     words, table = claims_words([claim], "smoke"), claims_table([claim], "smoke")
     d = np.mean(values) - 47.5
-    assert f"**{word}**; {d:+.1f} points (this build, 1 seed" in words and "+11.4 in the paper" in words
-    assert f"| +11.4 | this build | {d:+.1f} |" in table and table.endswith(f"| {word} |")
+    for run in (claim.above.spec("smoke", 0), claim.below.spec("smoke", 0)):
+        assert f'href="../records/build-{Run.of(run).id}.html"' in words
+    words, table = (re.sub("<span popover.*?</code></span>|<[^>]+>", " ", html) for html in (words, table))
+    assert re.search(rf"{word} ; +{re.escape(f'{d:+.1f}')} +points \(this build, 1 seed", words)
+    assert "+11.4 in the paper" in words and table.split()[-1] == word
+    assert re.search(rf"\+11.4 +this build +{re.escape(f'{d:+.1f}')} ", table)
     axis = difference_figure([claim], "smoke").axes[0]
     assert axis.lines[0].get_xdata().tolist() == [values[0] - 45, values[1] - 50]
 

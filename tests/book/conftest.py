@@ -51,12 +51,12 @@ def chromium():
 
 @pytest.fixture
 def open_page(chromium):
-    """open_page(path, theme="light", width=1280) -> (page, heard), from file:// with the network off."""
+    """open_page(path, theme="light", width=1280, has_touch=False) -> (page, heard), by file:// with the network off."""
     contexts = []
 
-    def open_one(path: Path, theme: str = "light", width: int = 1280):
+    def open_one(path: Path, theme: str = "light", width: int = 1280, has_touch: bool = False):
         size = {"width": width, "height": 900}
-        context = chromium.new_context(offline=True, viewport=size, color_scheme=theme)
+        context = chromium.new_context(offline=True, viewport=size, color_scheme=theme, has_touch=has_touch)
         contexts.append(context)
         for key in ("mode", "theme"):  # the switch of the sphinx theme
             context.add_init_script(f"localStorage.setItem('{key}', '{theme}')")

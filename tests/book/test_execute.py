@@ -124,6 +124,9 @@ def test_prose_is_renewed_and_what_was_executed_stays(notebook, tmp_path):
     nbformat.write(page, path)
     renew_prose(path.parent, out.parent)
     assert out.read_bytes() == content
+    path.unlink()
+    renew_prose(path.parent, out.parent)
+    assert not out.exists()
 
 
 def test_two_builds_at_once_are_one_build_and_a_message(notebook, tmp_path, monkeypatch):

@@ -19,7 +19,12 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not PAGES, reason=f"no built book at {BOOK}; build it or name it in SOCL_BOOK"),
 ]
+# Records are alike: a browser opens their index, and the first of each kind.
+RECORDS = [page for page in PAGES if page.parent.name == "records"]
+FIRST = {page.name.partition("-")[0] + str("<polyline" in page.read_text()): page for page in reversed(RECORDS)}
+OPENED = [page for page in PAGES if page not in RECORDS or page in FIRST.values()]
 each_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(BOOK).as_posix())
+each_opened = pytest.mark.parametrize("path", OPENED, ids=lambda path: path.relative_to(BOOK).as_posix())
 
 # What a screen reader would miss. An alt text that Sphinx took from the file name does not count.
 NAMELESS = """() => [
@@ -53,7 +58,7 @@ def settle(page) -> None:
         page.wait_for_function("document.documentElement.dataset.widgets === 'shown'")
 
 
-@each_page
+@each_opened
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_page_is_whole(open_page, path, theme):
     page, heard = open_page(path, theme)
@@ -68,7 +73,7 @@ def test_page_is_whole(open_page, path, theme):
     assert (heard.asked, heard.failed, heard.errors) == ([], [], [])
 
 
-@each_page
+@each_opened
 def test_page_fits_400_px(open_page, path):
     page, _ = open_page(path, width=400)
     settle(page)
@@ -117,4 +122,64 @@ def test_eta_widget_on_its_page(open_page, compare_with_python, press_and_watch)
     models = [entry["state"] for entry in json.loads(states)["state"].values()]
     frames = next(state["frames"] for state in models if "frames" in state)
     compare_with_python(shown, frames, [0, 1, 5, 10, 15, 20, 30, 40])
+    assert (heard.asked, heard.failed, heard.errors) == ([], [], [])
+
+
+def open_note(page, way: str):
+    """Opens the note of the first measured number by tap, key or click, and returns the note."""
+    number = page.locator(".socl-number").first
+    number.scroll_into_view_if_needed()
+    note = page.locator(f"#{number.get_attribute('popovertarget')}")
+    assert not note.is_visible()
+    if way == "key":
+        number.focus()
+        page.keyboard.press("Enter")
+    else:
+        number.tap() if way == "tap" else number.click()
+    note.wait_for(state="visible")
+    return note
+
+
+@pytest.mark.parametrize("theme, width, way", [("light", 390, "tap"), ("dark", 390, "key"), ("dark", 1280, "click")])
+def test_a_number_leads_to_its_run_and_back(open_page, theme, width, way):
+    path = BOOK / "executed" / "table2.html"
+    page, heard = open_page(path, theme, width, has_touch=True)
+    note = open_note(page, way)
+    assert re.search(r"\d\.\d, 95 % interval \d+\.\d to \d+\.\d over \d+ seeds?", note.inner_text())
+    place = note.bounding_box()
+    assert place["x"] >= 0 and place["x"] + place["width"] <= width
+    link, run = note.locator("a").first, note.locator("a").first.inner_text()
+    code = note.locator("code").first
+    code.click()
+    chosen = page.evaluate("getSelection().toString()")
+    assert chosen.startswith("socl train --protocol ") and chosen.endswith(" --out my_run") and "\n" not in chosen
+    page.keyboard.press("Escape")
+    note.wait_for(state="hidden")
+    open_note(page, way)
+    link.tap() if way == "tap" else link.click()
+    page.wait_for_url("**/records/*.html")
+    assert run in page.title()
+    assert page.locator(".socl-command").inner_text() == chosen
+    page.locator(".socl-record a", has_text="Table 2").click()
+    page.wait_for_url("**/executed/table2.html")
+    page.go_back()
+    page.go_back()
+    assert page.url.endswith("table2.html")
+    assert (heard.asked, heard.errors) == ([], [])  # to leave a page breaks off what it still loads
+
+
+def test_the_clip_of_a_run_plays(open_page):
+    path = next((page for page in RECORDS if "socl-player" in page.read_text()), None)
+    if path is None:
+        pytest.skip("no run of this book has boxes in its record")
+    page, heard = open_page(path)
+    slider = page.locator(".socl-player input")
+    pixels = lambda: page.locator(".socl-player canvas").evaluate("c => c.toDataURL()")  # noqa: E731
+    slider.focus()
+    before = pixels()
+    page.keyboard.press("ArrowRight")
+    assert pixels() != before and page.locator(".socl-player").get_attribute("data-frame") != "0"
+    page.locator(".socl-player button").click()
+    page.wait_for_timeout(300)
+    assert page.locator(".socl-player button").inner_text() == "Pause"
     assert (heard.asked, heard.failed, heard.errors) == ([], [], [])

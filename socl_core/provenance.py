@@ -1,0 +1,79 @@
+"""Where a number comes from: how to repeat a run, what sets it apart, and what a record keeps beside its scores."""
+
+import shlex
+from contextlib import suppress
+from html import escape
+
+import numpy as np
+import yaml
+
+from socl_core.data.files import read_own_boxes
+from socl_core.errors import DataError
+from socl_core.identity import run_code
+from socl_core.runs import Run
+from socl_core.spec import RunSpec, make_spec
+
+LOGGED = 40  # entries of a log that a record keeps at most
+
+
+def changed(spec: RunSpec) -> dict[str, tuple]:
+    """Parameters that are not as the protocol has them for the method: name -> (there, here). The seed is none."""
+    plain = make_spec(spec.protocol, spec.method, seed=spec.seed).model_dump(mode="json")
+    return {name: (plain[name], value) for name, value in spec.model_dump(mode="json").items() if value != plain[name]}
+
+
+def as_yaml(value) -> str:
+    """A value of a parameter in one line, as `--set` reads it."""
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6)
+    return text.removesuffix("...\n").strip()
+
+
+def command(spec: RunSpec) -> str:
+    """The command that repeats a run, for a shell."""
+    words = ["socl", "train", "--protocol", spec.protocol, "--method", spec.method, "--seed", str(spec.seed)]
+    for name, (_, value) in changed(spec).items():
+        words += ["--set", f"{name}={as_yaml(value)}"]
+    return shlex.join([*words, "--out", "my_run"])
+
+
+def command_html(spec: RunSpec) -> str:
+    """The command with an element an option, so that lines break between options only."""
+    first, *options = command(spec).split(" --")
+    return " ".join(f"<span>{html_text(part)}</span>" for part in (first, *(f"--{option}" for option in options)))
+
+
+def html_text(value) -> str:
+    """Any text inside one HTML block of a Markdown page, which an empty line would end."""
+    return escape(str(value)).replace("\n", "&#10;").replace("\r", "&#13;")
+
+
+def is_current(result: dict) -> bool:
+    """Whether the present code is that of a result's run."""
+    return result["provenance"].get("code") == run_code(RunSpec.model_validate(result["spec"]))
+
+
+def page_name(source: str, run_id: str) -> str:
+    """Name of the page of a run: a recorded run and one of this build may have the same id."""
+    return f"{source}-{run_id}"
+
+
+def kept(run: Run, result: dict) -> dict:
+    """What a record holds beside the result: a thinned log, and the boxes of the first composite video, if any.
+
+    A part that is missing or damaged is left out.
+    """
+    found: dict = {}
+    with suppress(DataError):
+        if log := run.log():
+            chosen = np.linspace(0, len(log) - 1, min(len(log), LOGGED)).round().astype(int)
+            found["log"] = [{"step": log[i]["step"], "loss": round(log[i]["loss"], 4)} for i in chosen]
+    for name, scores in list(result.get("sequences", {}).get("composite", {}).items())[:1]:
+        with suppress(DataError):
+            boxes = read_own_boxes(run.folder / "boxes" / "composite" / f"{name}.txt", scores["frames"])
+            found["boxes"] = {name: [_rounded(box) for box in boxes]}
+    return found
+
+
+def _rounded(box: np.ndarray) -> list[float] | None:
+    """To a tenth of a pixel; None for a box that is not finite, which JSON cannot hold."""
+    return np.round(box, 1).tolist() if np.isfinite(box).all() else None
