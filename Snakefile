@@ -13,7 +13,7 @@ PROTOCOL = config.get("protocol", "laptop")
 NOTEBOOKS = [
     "reading_guide", "claims", "point_annotations",
     "objectness", "top_maps", "clip", "pseudo_boxes", "figure1", "train_record",
-    "metrics", "table1", "table2", "table3", "table4", "real_video",
+    "metrics", "table1", "table2", "table3", "table4", "real_video", "model_card",
 ]
 MADE = {"executed", "records", "mathjax", "clip"}  # below book/, by the build itself
 PAGES = [f"book/executed/{name}.ipynb" for name in NOTEBOOKS]

@@ -1,5 +1,6 @@
 """The `socl` command."""
 
+import hashlib
 import io
 import json
 import math
@@ -211,6 +212,7 @@ def evaluate(
             lambda: make_tracker(spec, network, compute), found, each_frame=bar.update, each_sequence=keep
         )
     result = mean_scores(scores) | {"sequences": scores}
+    result["weights"] = hashlib.sha256(weights.read_bytes()).hexdigest()
     if json_:
         print(json.dumps(result, indent=1))
         return

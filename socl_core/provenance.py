@@ -8,6 +8,7 @@ import numpy as np
 import yaml
 
 from socl_core.data.files import read_own_boxes
+from socl_core.data.sequence import evenly
 from socl_core.errors import DataError
 from socl_core.identity import run_code
 from socl_core.runs import Run
@@ -65,7 +66,7 @@ def kept(run: Run, result: dict) -> dict:
     found: dict = {}
     with suppress(DataError):
         if log := run.log():
-            chosen = np.linspace(0, len(log) - 1, min(len(log), LOGGED)).round().astype(int)
+            chosen = evenly(np.arange(len(log)), LOGGED)
             found["log"] = [{"step": log[i]["step"], "loss": round(log[i]["loss"], 4)} for i in chosen]
     for name, scores in list(result.get("sequences", {}).get("composite", {}).items())[:1]:
         with suppress(DataError):
