@@ -151,7 +151,7 @@ def test_evaluate_prints_one_object(trained):
     sent = trained / "sent" / "dev_000"
     frames = result["sequences"]["dev_000"]["frames"]
     assert [len((sent / f"dev_000_{part}.txt").read_text().split()) for part in ("001", "time")] == [frames] * 2
-    assert set(result) == {"auc", "precision", "sequences"}
+    assert set(result) == {"auc", "precision", "sequences", "weights"}
     assert result["auc"] == pytest.approx(result["sequences"]["dev_000"]["auc"])
     assert len(set((sent / "dev_000_time.txt").read_text().split())) > 1  # each frame has its own
     again = socl("evaluate", "--weights", "my_run/weights.safetensors", "--data", "composite", "--split", "dev",

@@ -1,10 +1,12 @@
 """The numbers that the README shows are those of the recorded runs."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from socl_core import experiments
+from socl_core.claims import judged, of_table
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
@@ -30,3 +32,10 @@ def test_readme_shows_the_recorded_numbers(line):
 
 def test_readme_has_all_rows():
     assert len(list(lines(["2"]))) == len(experiments.find_table("2").rows)
+
+
+def test_readme_counts_the_verdicts_of_the_recorded_runs():
+    verdicts = Counter(judged(claim, "laptop")["verdict"] for name in "1234" for claim in of_table(name))
+    verdicts.update(judged(claim, "laptop")["verdict"] for claim in of_table("noise"))
+    words = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
+    assert f"of {verdicts.total()} claims about trackers: {words}" in " ".join(README.split())
