@@ -89,6 +89,16 @@ def scrolled(label: str, head: Iterable[str], body: str, kind: str = "", caption
     )
 
 
+def sequences_html(found: dict[str, dict[str, dict]], label: str) -> str:
+    """AUC of each sequence by tracker. found: by tracker, its scores by sequence. Names are escaped."""
+    names = dict.fromkeys(name for scores in found.values() for name in scores)
+    body = ""
+    for name in names:
+        numbers = (f"{100 * scores[name]['auc']:.0f}" if name in scores else "–" for scores in found.values())
+        body += f'<tr><th scope="row">{escape(name)}</th>{"".join(f"<td>{number}</td>" for number in numbers)}</tr>'
+    return scrolled(escape(label), ("sequence", *map(escape, found)), body)
+
+
 def _verdict(word: str) -> str:
     return f'<span class="verdict verdict-{word.replace(" ", "-")}">{escape(word)}</span>'
 

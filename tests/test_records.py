@@ -17,7 +17,7 @@ from socl_core.data.files import write_boxes
 from socl_core.provenance import LOGGED, changed, command, kept
 from socl_core.runs import Run
 from socl_core.spec import make_spec
-from socl_core.tables import number_html, table_html
+from socl_core.tables import number_html, sequences_html, table_html
 
 HOSTILE = "otb:/a b/'\"$(rm x)`*,[é]\n\n<script>alert(1)</script>"
 SPECS = [
@@ -147,3 +147,9 @@ def test_frames_of_the_clip_are_few_and_fit_their_boxes():
     clip = json.loads(script.removeprefix("window.soclClip = ").rstrip(";\n"))
     assert len(clip["frames"]) == len(clip["truth"]) == len(clip["indices"]) == 8
     assert clip["size"][0] == records.CLIP_WIDTH and len(script) < 200_000
+
+
+def test_a_table_of_sequences_escapes_their_names_and_leaves_gaps():
+    html = sequences_html({HOSTILE: {HOSTILE: {"auc": 0.5}}, "MIL": {}}, HOSTILE)
+    assert "<script" not in html and html.count("&lt;script&gt;") == 4  # label twice, tracker, sequence
+    assert "<td>50</td><td>–</td>" in html

@@ -16,7 +16,7 @@ from socl_core.errors import DataError
 
 
 def figure(drawn, alt: str, caption: str = "") -> HTML:
-    """A Matplotlib figure as a PNG. `alt` says what the picture shows; `caption` may hold HTML."""
+    """A Matplotlib figure as a PNG. `alt` says what the picture shows."""
     file = io.BytesIO()
     drawn.savefig(file, format="png", dpi=144, bbox_inches="tight", metadata={"Software": None})
     pyplot.close(drawn)  # or the inline backend would show it a second time, without words
@@ -25,7 +25,7 @@ def figure(drawn, alt: str, caption: str = "") -> HTML:
 
 
 def clip(mp4: Path | bytes, label: str, caption: str = "") -> HTML:
-    """A silent H.264 clip that plays on demand. `label` says what happens in it; `caption` may hold HTML.
+    """A silent H.264 clip that plays on demand. `label` says what happens in it.
 
     Raises `DataError` if the file is absent.
     """
@@ -40,5 +40,5 @@ def clip(mp4: Path | bytes, label: str, caption: str = "") -> HTML:
 
 
 def _wrapped(style: str, content: str, caption: str) -> HTML:
-    words = f"<figcaption>{caption}</figcaption>" if caption else ""
+    words = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     return HTML(f'<figure class="{style}">{content}{words}</figure>')

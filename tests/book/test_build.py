@@ -50,7 +50,7 @@ def test_figures_and_clips_carry_words(tmp_path):
     drawn = Figure()
     drawn.subplots().plot([1, 2])
     shown = figure(drawn, 'a line, "rising"', "Figure <b>1</b>").data
-    assert 'alt="a line, &quot;rising&quot;"' in shown and "<figcaption>Figure <b>1</b>" in shown
+    assert 'alt="a line, &quot;rising&quot;"' in shown and "<figcaption>Figure &lt;b&gt;1&lt;/b&gt;" in shown
     assert 'aria-label="it moves"' in clip(b"mp4", "it moves").data
     with pytest.raises(DataError, match="no file"):
         clip(tmp_path / "absent.mp4", "nothing")
