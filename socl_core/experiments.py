@@ -131,7 +131,7 @@ def _real_video() -> Table:
         for row, (method, changes) in rows.items()
     ]
     cells[3:3] = [
-        Cell(f"{row}, composite alone", "AUC", method, test, in_build=False)
+        Cell(f"{row}, composite alone", "AUC", method, test | {"data": ("composite",)}, in_build=False)
         for row, method in (("SoCL-Siam, points", "socl-siam"), ("Box-Siam, 22 % of the boxes", "box-siam"))
     ]
     return Table("real", "Trained on composite and real video, tested on OTB sequences", tuple(cells))
@@ -254,17 +254,29 @@ def _recorded(folder: Path) -> dict[str, list[dict]]:
 def record(result: dict, folder: Path = RECORDED, root: Path = RUNS) -> Path:
     """Keeps a result among the recorded ones of its protocol, in place of an earlier one of the same spec.
 
-    With it go a short log and the boxes of one video, of its run in the store `root`.
+    With it go a short log and the boxes of one video, of its run in the store `root`, and how far its mean AUC is
+    from that of each earlier record, which other code or another machine has made.
     """
     spec = RunSpec.model_validate(result["spec"])
     path = folder / spec.protocol / f"{spec.method}-s{spec.seed}-{result['id']}.json"
     content = result | kept(Run(root / spec.protocol / result["id"]), result)
+    found = {other: json.loads(other.read_text()) for other in path.parent.glob(f"{spec.method}-s{spec.seed}-*.json")}
+    earlier = {other: old for other, old in found.items() if RunSpec.model_validate(old["spec"]) == spec}
+    content["repeats"] = [entry for old in earlier.values() for entry in _repeats(old, result)]
     write_atomic(path, json.dumps(content, indent=1) + "\n")
-    for other in path.parent.glob(f"{spec.method}-s{spec.seed}-*.json"):
-        if other != path and RunSpec.model_validate(json.loads(other.read_text())["spec"]) == spec:
-            other.unlink()
+    for other in earlier.keys() - {path}:
+        other.unlink()
     _recorded.cache_clear()
     return path
+
+
+def _repeats(old: dict, new: dict) -> list[dict]:
+    """The repeats that an earlier record names, and itself unless it is the same run: code, distance of mean AUC."""
+    if old["id"] == new["id"]:
+        return old.get("repeats", [])
+    pairs = [(old["mean"][name].get("auc", 0), mean.get("auc", 0)) for name, mean in new["mean"].items()]
+    distance = max(abs(a - b) for a, b in pairs)
+    return [*old.get("repeats", []), {"id": old["id"], "code": old["provenance"]["code"], "distance": distance}]
 
 
 def recorded_protocol(protocol: str, folder: Path = RECORDED) -> str:

@@ -21,6 +21,7 @@ from socl_core.tables import KINDS, RESULTS, scrolled
 PAGES = {"1": "table1", "2": "table2", "3": "table3", "4": "table4", "noise": "claims", "real": "real_video"}
 CLIP_WIDTH, CLIP_FRAMES = 240, 40  # pixels; at most twice as many frames
 NO_CLIP = "No clip: the record holds no boxes on the present composite videos."
+NEAR = 0.005  # of AUC, between a run and its repetition elsewhere
 WIDTH, HEIGHT, LEFT, BOTTOM = 400, 220, 52, 40  # of the loss curve and its margins
 
 
@@ -89,7 +90,7 @@ def index_page(records: list[Record]) -> str:
         "Every run behind a number in the tables, by the first table that shows it, with what differs from its "
         "protocol. A run opens its record: spec, loss, scores, environment, and the command that repeats it."
     )
-    parts = ["# All runs", "", about, ""]
+    parts = ["# All runs", "", about, "", _repeated(records), ""]
     for name, table in TABLES.items():
         rows = [_index_row(record) for record in records if record.cells[0][0] == name]
         if rows:
@@ -97,6 +98,15 @@ def index_page(records: list[Record]) -> str:
             title = f"Table {name}" if name.isdigit() else table.title
             parts += [f"## {title}", "", f'<div class="socl-records">{_table(f"Runs: {title}", head, rows)}</div>', ""]
     return "\n".join(parts if records else [*parts, "No run is there yet."]) + "\n"
+
+
+def _repeated(records: list[Record]) -> str:
+    distances = [entry["distance"] for record in records for entry in record.result.get("repeats", [])]
+    near = sum(distance <= NEAR for distance in distances)
+    return (
+        f"Recorded runs made again by later code or on another machine: {len(distances)}; AUC within {NEAR:g} of the "
+        f"earlier record: {near}. Each record names its own."
+    )
 
 
 def _index_row(record: Record) -> list[str]:
@@ -213,7 +223,11 @@ def _environment(result: dict) -> str:
     hashes = {f"data {name}": value for name, value in about.pop("data", {}).items()}
     code = "the present code is still that" if is_current(result) else "the code has changed since"
     about["code"] = f"{about.get('code', 'not kept')} ({code})"
-    rows = [[html_text(name), html_text(value)] for name, value in (about | hashes | seconds).items()]
+    repeats = {
+        f"run before as {entry['id']}": f"AUC differed by {100 * entry['distance']:.1f} points; code {entry['code']}"
+        for entry in result.get("repeats", [])
+    }
+    rows = [[html_text(name), html_text(value)] for name, value in (about | hashes | seconds | repeats).items()]
     return _table("Where it ran", ("what", "value"), rows)
 
 

@@ -27,11 +27,12 @@ def claims_table(claims: list[Claim], protocol: str) -> str:
         paper = "–" if claim.paper is None else f"{claim.paper:+.1f}"
         for source, d in claim.measured(protocol).items():
             number = _difference(claim, source, d, protocol, "table", f"{d.mean:+.1f}")
-            cells = (paper, source, number, f"{d.low:+.1f} to {d.high:+.1f}", d.seeds, _verdict(verdict(d)))
+            interval = f"<small>[{d.low:+.1f}, {d.high:+.1f}]</small>"
+            cells = (paper, source, f"{number} {interval}", _verdict(verdict(d)))
             body += f'<tr><th scope="row">{escape(claim.text)}</th>'
             body += "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
-    head = ("claim", "paper", "runs", "difference", "95 % interval", "seeds", "verdict")
-    return scrolled("Claims of this table; differences in points", head, body, "differences")
+    head = ("claim", "paper", "runs", "difference", "verdict")
+    return scrolled("Claims of this table; differences in points, with 95 % intervals", head, body, "differences")
 
 
 def claims_words(claims: list[Claim], protocol: str) -> str:

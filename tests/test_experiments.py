@@ -169,6 +169,9 @@ def test_a_grid_is_every_combination():
 def test_a_new_record_takes_the_place_of_an_earlier_one_of_the_same_spec(tmp_path):
     first, other = (make_spec("smoke", "mil", seed=seed).model_dump(mode="json") for seed in (0, 1))
     old = {key: value for key, value in first.items() if key != "point_noise"}  # from before there was this parameter
-    for name, spec in (("a", old), ("b", other), ("c", first)):
-        experiments.record({"id": name, "spec": spec}, tmp_path)
+    for name, spec, auc in (("a", old, 0.5), ("b", other, 0.4), ("c", first, 0.503), ("c", first, 0.503)):
+        result = {"id": name, "spec": spec, "mean": {"composite": {"auc": auc}}, "provenance": {"code": f"code {name}"}}
+        experiments.record(result, tmp_path)
     assert sorted(path.name for path in (tmp_path / "smoke").iterdir()) == ["mil-s0-c.json", "mil-s1-b.json"]
+    kept = json.loads((tmp_path / "smoke" / "mil-s0-c.json").read_text())["repeats"]
+    assert kept == [{"id": "a", "code": "code a", "distance": pytest.approx(0.003)}]
