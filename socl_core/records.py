@@ -116,7 +116,7 @@ def _index_row(record: Record) -> list[str]:
         f'<a href="{record.name}.html">{html_text(record.result["id"])}</a>',
         *map(html_text, (spec.method, spec.seed, differs or "nothing", _means(record.result))),
         f"{KINDS[record.source]}, {html_text(spec.protocol)}",
-        f"{datetime.fromtimestamp(since, UTC):%Y-%m-%d}" if since else "not kept",
+        f"{datetime.fromtimestamp(since, UTC):%Y-%m-%d}" if since else "–",
     ]
 
 

@@ -28,7 +28,8 @@ def claims_table(claims: list[Claim], protocol: str) -> str:
         for source, d in claim.measured(protocol).items():
             number = _difference(claim, source, d, protocol, "table", f"{d.mean:+.1f}")
             interval = f"<small>[{d.low:+.1f}, {d.high:+.1f}]</small>"
-            cells = (paper, source, f"{number} {interval}", _verdict(verdict(d)))
+            word = _verdict(verdict(d)) if d.seeds > 1 else "one seed"  # which alone decides nothing
+            cells = (paper, source, f"{number} {interval}", word)
             body += f'<tr><th scope="row">{escape(claim.text)}</th>'
             body += "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
     head = ("claim", "paper", "runs", "difference", "verdict")
