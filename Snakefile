@@ -24,17 +24,20 @@ GRID = experiments.grid_specs(PROTOCOL, config["grid"]) if "grid" in config else
 WHOLE = [experiments.find_table(str(name)) for name in config.get("tables", [])]
 WHOLE = experiments.wanted_specs(PROTOCOL, WHOLE, config.get("seeds"), whole=True)
 
-RUNS = {}
-for spec in dict.fromkeys([*experiments.wanted_specs(PROTOCOL), *GRID, *WHOLE]):
-    run = Run.of(spec)
+RUNS = {spec: Run.of(spec) for spec in [*experiments.wanted_specs(PROTOCOL), *GRID, *WHOLE]}
+for spec, run in RUNS.items():
     run.queue(spec)
-    RUNS[run.id] = run
+
+
+def finished(specs):
+    """The results of some specs."""
+    return [str(RUNS[spec].folder / "result.json") for spec in specs]
 
 
 def results(name):
     """Results that a notebook reads: those of its tables."""
     tables = [experiments.TABLES[table] for table in TABLES.get(name, [])]
-    return [str(Run.of(spec).folder / "result.json") for spec in experiments.wanted_specs(PROTOCOL, tables)]
+    return finished(experiments.wanted_specs(PROTOCOL, tables))
 
 
 def tables_hash():
@@ -56,12 +59,12 @@ rule html:
 
 # Runs over a grid of parameters: --config 'grid={method: socl-cf, eta: [0.05, 0.1], seed: [0, 1, 2]}' grid
 rule grid:
-    input: [str(Run.of(spec).folder / "result.json") for spec in GRID]
+    input: finished(GRID)
 
 
 # Whole tables with some seeds: --config 'tables=[2, 3]' 'seeds=[0, 1, 2]' tables
 rule tables:
-    input: [str(Run.of(spec).folder / "result.json") for spec in WHOLE]
+    input: finished(WHOLE)
 
 
 rule run:
