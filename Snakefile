@@ -13,11 +13,11 @@ PROTOCOL = config.get("protocol", "laptop")
 NOTEBOOKS = [
     "reading_guide", "claims", "point_annotations",
     "objectness", "top_maps", "clip", "pseudo_boxes", "figure1", "train_record",
-    "metrics", "table1", "table2", "table3", "table4", "real_video", "model_card",
+    "metrics", "table1", "table2", "table3", "table4", "recipe", "real_video", "model_card",
 ]
 MADE = {"executed", "records", "mathjax", "clip"}  # below book/, by the build itself
 PAGES = [f"book/executed/{name}.ipynb" for name in NOTEBOOKS]
-TABLES = {"table1": ["1"], "pseudo_boxes": ["2"], "table2": ["2"], "table3": ["3"], "table4": ["4"], "real_video": ["real"], "figure1": ["2"], "train_record": ["2"]}
+TABLES = {"table1": ["1"], "pseudo_boxes": ["2"], "table2": ["2"], "table3": ["3"], "table4": ["4"], "real_video": ["real"], "recipe": ["recipe"], "figure1": ["2"], "train_record": ["2"]}
 TABLES["claims"] = list(experiments.TABLES)
 
 GRID = experiments.grid_specs(PROTOCOL, config["grid"]) if "grid" in config else []

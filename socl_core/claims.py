@@ -7,7 +7,7 @@ when the whole interval is negative, else inconclusive.
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +26,7 @@ from socl_core.experiments import (
     PAPER_TABLE_4,
     TABLE_1_COLUMNS,
     Cell,
+    Table,
     build_seeds,
     built_results,
     difference,
@@ -119,9 +120,20 @@ def of_table(name: str) -> list[Claim]:
         # How much is a small loss? The paper's lead of points over boxes: more noise than that would undo it.
         lead = PAPER_TABLE_2["SoCL-Siam"][-1] - PAPER_TABLE_2["Box-Siam"][-1]
         clean, *noisy = (cells["SoCL-Siam", f"error {noise:.0%}"] for noise in NOISES)
-        text = f"clicks with an {{}} of the target's side cost less than {lead:.1f}"
+        text = f"less than {lead:.1f} lost by clicks with an {{}} of the target's side"
         return [Claim("abstract", text.format(cell.column), cell, clean, lead, "A") for cell in noisy]
     return []
+
+
+def gains(table: Table, base: str) -> dict[str, dict[str, Claim]]:
+    """That each row of a table of several columns is above the row `base`: by row, then by column and over "all"."""
+    cells = {(cell.row, cell.column): cell for cell in table.cells}
+    found: dict[str, dict[str, Claim]] = {}
+    for row in table.rows:
+        pairs = {column: (cells[row, column], cells[base, column]) for column in table.columns}
+        pairs["all"] = tuple(replace(cell, on=None) for cell in pairs[table.columns[0]])
+        found[row] = {column: Claim(table.name, f"{row}, {column}", *pair) for column, pair in pairs.items()}
+    return {row: claims for row, claims in found.items() if row != base}
 
 
 def of_maps() -> list[MapClaim]:
@@ -148,16 +160,20 @@ def all_claims() -> list[Claim | MapClaim]:
     return [*of_table("noise"), *(claim for name in "1234" for claim in of_table(name)), *of_maps()]
 
 
+def decisive(claim: Claim | MapClaim, protocol: str) -> tuple[str, Estimate] | None:
+    """The source with the most seeds, which judges a claim, and its difference; None where nothing was run."""
+    return max(claim.measured(protocol).items(), key=lambda item: item[1].seeds, default=None)
+
+
 def judged(claim: Claim | MapClaim, protocol: str) -> dict:
     """A claim as plain data: section, tag, text, paper, difference with interval, seeds, source, verdict.
 
-    Judged by the source with the most seeds. The verdict is "not run" where there is none.
+    The verdict is "not run" where nothing was run.
     """
-    found = claim.measured(protocol)
     row = {"section": claim.section, "tag": claim.tag, "claim": claim.text, "paper": claim.paper}
-    if not found:
+    if not (found := decisive(claim, protocol)):
         return row | {"difference": None, "interval": None, "seeds": 0, "source": None, "verdict": "not run"}
-    source, d = max(found.items(), key=lambda item: item[1].seeds)
+    source, d = found
     return row | {
         "difference": round(d.mean, 2),
         "interval": [round(d.low, 2), round(d.high, 2)],

@@ -18,7 +18,8 @@ from socl_core.runs import Run
 from socl_core.spec import RunSpec
 from socl_core.tables import KINDS, RESULTS, scrolled
 
-PAGES = {"1": "table1", "2": "table2", "3": "table3", "4": "table4", "noise": "claims", "real": "real_video"}
+PAGES = {f"{number}": f"table{number}" for number in range(1, 5)}
+PAGES |= {"noise": "claims", "real": "real_video", "recipe": "recipe"}
 CLIP_WIDTH, CLIP_FRAMES = 240, 40  # pixels; at most twice as many frames
 NO_CLIP = "No clip: the record holds no boxes on the present composite videos."
 NEAR = 0.005  # of AUC, between a run and its repetition elsewhere

@@ -12,7 +12,7 @@ from skimage.segmentation import mark_boundaries
 
 from socl_core import cues, data, experiments, metrics, prior
 from socl_core import soft_samples as samples
-from socl_core.claims import Claim, judged
+from socl_core.claims import Claim, decisive, gains
 from socl_core.clips import ORANGE, draw_box
 from socl_core.data.crops import EXEMPLAR, SEARCH, score_map
 from socl_core.data.files import read_own_boxes
@@ -181,7 +181,7 @@ def sweep_figure(table: experiments.Table, protocol: str):
 def _line_figure(rows: dict[str, list[experiments.Cell]], at: list[float], protocol: str, label: str):
     """Cells of some rows at places `at` on a logarithmic axis: left the paper's numbers, right the measured ones."""
     style()
-    figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     for colour, (row, cells) in zip(SERIES, rows.items()):
         paper = [(x, cell.paper) for x, cell in zip(at, cells) if cell.paper]
         axes[0].plot(*zip(*paper), "o-", color=colour, label=row)
@@ -199,7 +199,7 @@ def _line_figure(rows: dict[str, list[experiments.Cell]], at: list[float], proto
     for axis in axes:
         axis.set(xscale="log", xlabel=label, xticks=at, xticklabels=[f"{x:g}" for x in at])
         axis.minorticks_off()
-        axis.legend(fontsize="small")
+        axis.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, frameon=False)
     return figure
 
 
@@ -208,17 +208,33 @@ def difference_figure(claims: list[Claim], protocol: str):
     style()
     figure, axis = plt.subplots(figsize=(10, 0.9 + 0.7 * len(claims)), layout="constrained")
     for row, claim in enumerate(claims):
-        found = judged(claim, protocol)
-        if found["verdict"] == "not run":
+        if not (found := decisive(claim, protocol)):
             continue
-        (low, high), mean = found["interval"], found["difference"]
-        get = experiments.recorded_results if found["source"] == "recorded" else experiments.built_results
-        each = experiments.differences(get(claim.above, protocol), get(claim.below, protocol)).mean(0)
+        source, d = found
+        get = experiments.recorded_results if source == "recorded" else experiments.built_results
+        each = claim.margin + experiments.differences(get(claim.above, protocol), get(claim.below, protocol)).mean(0)
         axis.plot(each, [row] * len(each), "o", color=SERIES[0], alpha=0.5)
-        axis.errorbar(mean, row, xerr=[[mean - low], [high - mean]], fmt="D", color=SERIES[1], capsize=4)
+        axis.errorbar(d.mean, row, xerr=[[d.mean - d.low], [d.high - d.mean]], fmt="D", color=SERIES[1], capsize=4)
     axis.axvline(0, color="0.3", linewidth=1)
     axis.set(yticks=range(len(claims)), yticklabels=[claim.text for claim in claims], ylim=(len(claims) - 0.5, -0.5))
     axis.set(title="difference by sequence (dots), mean with 95 % interval (diamond)", xlabel="AUC points")
+    return figure
+
+
+def gains_figure(table: experiments.Table, base: str, protocol: str):
+    """What each row of a table gains over the row `base` on all sequences, the largest on top; None without a run."""
+    found = {row: decisive(claims["all"], protocol) for row, claims in gains(table, base).items()}
+    found = sorted((judged[1], row) for row, judged in found.items() if judged)
+    if not found:
+        return None
+    style()
+    figure, axis = plt.subplots(figsize=(9, 1.2 + 0.3 * len(found)), layout="constrained")
+    for place, (d, _) in enumerate(found):
+        spread = [[d.mean - d.low], [d.high - d.mean]]
+        axis.errorbar(d.mean, place, xerr=spread, fmt="o", color=SERIES[0], capsize=3)
+    axis.axvline(0, color="0.3", linewidth=1)
+    axis.set(yticks=range(len(found)), yticklabels=[row for _, row in found])
+    axis.set(title="one part changed at a time", xlabel="points of AUC gained on development videos, 95 % interval")
     return figure
 
 

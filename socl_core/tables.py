@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from html import escape
 
 from socl_core import experiments
-from socl_core.claims import Claim, MapClaim, judged
+from socl_core.claims import Claim, MapClaim, decisive, gains
 from socl_core.experiments import Cell
 from socl_core.provenance import command_html, page_name
 from socl_core.spec import RunSpec
@@ -45,17 +45,17 @@ def claims_words(claims: list[Claim], protocol: str) -> str:
     }
     sentences = []
     for claim in claims:
-        found, text = judged(claim, protocol), escape(claim.text)
-        if found["verdict"] == "not run":
+        found, text = decisive(claim, protocol), escape(claim.text)
+        if not found:
             sentences.append(f"<p><em>{text}</em>: not run yet.</p>")
             continue
-        d = claim.measured(protocol)[found["source"]]
-        number = _difference(claim, found["source"], d, protocol, "words", f"{d.mean:+.1f}")
+        source, d = found
+        number = _difference(claim, source, d, protocol, "words", f"{d.mean:+.1f}")
         seeds = f"{d.seeds} seed{'s' if d.seeds > 1 else ''}"
         paper = "" if claim.paper is None else f", {claim.paper:+.1f} in the paper"
         sentences.append(
-            f"<p><em>{text}</em>: <strong>{found['verdict']}</strong>; {number} points ({found['source']}, {seeds}, "
-            f"{d.low:+.1f} to {d.high:+.1f}; {meanings[found['verdict']]}){paper}.</p>"
+            f"<p><em>{text}</em>: <strong>{verdict(d)}</strong>; {number} points ({source}, {seeds}, "
+            f"{d.low:+.1f} to {d.high:+.1f}; {meanings[verdict(d)]}){paper}.</p>"
         )
     return "".join(sentences)
 
@@ -64,19 +64,37 @@ def verdicts_html(claims: list[Claim | MapClaim], protocol: str) -> str:
     """Judged claims as a table with a coloured verdict each."""
     body = ""
     for claim in claims:
-        row, measured = judged(claim, protocol), "not run"
-        if row["source"]:
-            d = claim.measured(protocol)[row["source"]]
-            text = f"{d.mean:+.1f} <small>[{d.low:+.1f}, {d.high:+.1f}]</small>"
-            measured = _difference(claim, row["source"], d, protocol, "glance", text)
-        paper = "–" if row["paper"] is None else f"{row['paper']:+.1f}"
+        measured = word = "not run"
+        if found := decisive(claim, protocol):
+            source, d = found
+            word, text = verdict(d), f"{d.mean:+.1f} <small>[{d.low:+.1f}, {d.high:+.1f}]</small>"
+            measured = _difference(claim, source, d, protocol, "glance", text)
+        paper = "–" if claim.paper is None else f"{claim.paper:+.1f}"
         body += (
-            f'<tr><td>{escape(row["section"])} <span class="tag tag-{row["tag"].lower()}">{row["tag"]}</span></td>'
-            f'<th scope="row">{escape(row["claim"])}</th><td>{paper}</td><td>{measured}</td>'
-            f"<td>{_verdict(row['verdict'])}</td></tr>"
+            f'<tr><td>{escape(claim.section)} <span class="tag tag-{claim.tag.lower()}">{claim.tag}</span></td>'
+            f'<th scope="row">{escape(claim.text)}</th><td>{paper}</td><td>{measured}</td>'
+            f"<td>{_verdict(word)}</td></tr>"
         )
     label = "Claims of the paper and what became of them; differences in points"
     return scrolled(label, ("where", "claim", "paper", "measured", "verdict"), body, "claims")
+
+
+def gains_html(table: experiments.Table, base: str, protocol: str) -> str:
+    """What each row of a table gains over the row `base`, in points: by column, and over the sequences of all."""
+    words = {"reproduced": "better", "contradicted": "worse", "inconclusive": "undecided"}
+    body = ""
+    for row, claims in gains(table, base).items():
+        body += f'<tr><th scope="row">{escape(row)}</th>'
+        for claim in claims.values():
+            shown = word = "not run"
+            if found := decisive(claim, protocol):
+                source, d = found
+                word, text = words[verdict(d)], f"{d.mean:+.1f} <small>[{d.low:+.1f}, {d.high:+.1f}]</small>"
+                shown = _difference(claim, source, d, protocol, "gain", text)
+            body += f"<td>{shown}</td>"
+        body += f"<td>{word}</td></tr>"
+    label = f"Points of AUC gained over “{escape(base)}”, with 95 % intervals"
+    return scrolled(label, ("change", *map(escape, table.columns), "all", "over all"), body, "gains")
 
 
 def scrolled(label: str, head: Iterable[str], body: str, kind: str = "", caption: str = "") -> str:
@@ -151,12 +169,18 @@ def number_html(text: str, words: str, sides: dict[str, list[dict]], kind: str, 
 def table_html(table: experiments.Table, protocol: str) -> str:
     """A table with three numbers a cell: paper, recorded, this build; each with a note on where it comes from.
 
-    Rows with a cell in one column only follow as a table of their own, which needs no empty columns.
+    Each benchmark's columns stand together. Rows with a cell in one column only follow as a table of their own, which
+    needs no empty columns.
     """
     columns = {row: [cell.column for cell in table.cells if cell.row == row] for row in table.rows}
     full = [row for row in table.rows if len(columns[row]) > 1]
     rest = [row for row in table.rows if row not in full]
-    html = _table_part(table, full, table.columns, table.title, protocol) if full else ""
+    benchmarks = {cell.column: cell.metric.rpartition("_")[0].partition("_")[0] for cell in table.cells}
+    html = ""
+    if full:
+        for benchmark in dict.fromkeys(benchmarks.values()):
+            own = [column for column in table.columns if benchmarks[column] == benchmark]
+            html += _table_part(table, full, own, table.title, protocol)
     for column in dict.fromkeys(columns[row][0] for row in rest):
         rows = [row for row in rest if columns[row][0] == column]
         html += _table_part(table, rows, [column], f"For scale, {column}" if full else table.title, protocol)

@@ -7,10 +7,11 @@ import pytest
 from test_experiments import fake_run
 from typer.testing import CliRunner
 
-from socl_core import claims
-from socl_core.claims import Claim, MapClaim, all_claims, judged, of_table
+from socl_core import claims, data
+from socl_core.claims import Claim, MapClaim, all_claims, gains, judged, of_table
 from socl_core.cli import app
-from socl_core.tables import verdicts_html
+from socl_core.experiments import KEPT, START, STARTED, find_table
+from socl_core.tables import gains_html, verdicts_html
 
 
 def test_every_table_and_section_is_there():
@@ -46,6 +47,26 @@ def test_a_claim_about_maps_is_judged_over_videos(values, word):
     found = judged(MapClaim("section D", "x", lambda protocol: values), "smoke")
     assert (found["verdict"], found["seeds"], found["source"]) == (word, 1, "this build")
     assert found["difference"] == np.mean(values)
+
+
+def test_the_recipe_changes_one_part_at_a_time_on_development_videos():
+    for row, by_column in gains(find_table("recipe"), START).items():
+        for claim in by_column.values():
+            before, after = (cell.spec("laptop", 0) for cell in (claim.below, claim.above))
+            changed = [name for name, value in after if value != getattr(before, name)]
+            assert set(changed) <= STARTED.keys() and (len(changed) == 1 or row == KEPT), row
+            assert {data.role(name, data.evaluation_split(name, after.split)) for name in after.test} == {"dev"}
+
+
+def test_gains_are_over_the_starting_point(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table = find_table("recipe")
+    row, claim = next((row, columns["all"]) for row, columns in gains(table, START).items())
+    fake_run(claim.below, "smoke", 0, [40, 60], tmp_path / "runs")
+    fake_run(claim.above, "smoke", 0, [43, 62], tmp_path / "runs")
+    html = gains_html(table, START, "smoke")
+    assert f'<th scope="row">{row}</th>' in html and "+2.5 <small>[+2.0, +3.0]</small>" in html and ">better<" in html
+    assert html.count("not run") and f'<th scope="row">{START}</th>' not in html
 
 
 def test_without_runs_a_claim_is_not_run(tmp_path, monkeypatch):

@@ -32,7 +32,7 @@ def fake_run(cell, protocol, seed, values, root):
 @pytest.mark.parametrize("protocol", protocols())
 def test_every_cell_has_a_spec_at_every_protocol(protocol):
     for table in experiments.TABLES.values():
-        shown = [(cell.spec(protocol, 0), cell.metric) for cell in table.cells]
+        shown = [(cell.spec(protocol, 0), cell.metric, cell.on) for cell in table.cells]
         assert len(set(shown)) == len(shown), "two cells with the same number"
 
 

@@ -87,6 +87,11 @@ def press_and_watch():
     return _press_and_watch
 
 
+@pytest.fixture
+def check_pictures():
+    return _check_pictures
+
+
 def _compare_with_python(widget, frames: list[dict], etas, temperatures=(0, -0.5, 1)) -> None:
     """Every eta, places of the click and temperatures on every frame of a shown eta widget: the numbers of Python.
 
@@ -131,6 +136,14 @@ def _equals_python(widget, frame: dict) -> dict[str, float]:
         value = float("nan") if value is None else value
         assert shown[name] == pytest.approx(value, rel=1e-6, abs=1e-6, nan_ok=True), (name, shown)
     return shown
+
+
+def _check_pictures(page, widget: str, count: int) -> None:
+    """Each of a widget's pictures has words, and a page of 400 px need not be scrolled sideways."""
+    page.locator(widget).wait_for()
+    words = [picture.get_attribute("aria-label") for picture in page.locator(f"{widget} [role=img]").all()]
+    assert len(words) == count and all(words)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
 
 
 def _press_and_watch(page, widget) -> None:

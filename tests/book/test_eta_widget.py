@@ -201,9 +201,6 @@ def test_the_click_is_dragged_to_the_nearest_place(open_page, standalone, widget
 
 
 @pytest.mark.browser
-def test_every_picture_has_words_and_fits_400_px(open_page, standalone):
+def test_every_picture_has_words_and_fits_400_px(open_page, standalone, check_pictures):
     page, _ = open_page(standalone, width=400)
-    page.locator(".socl-eta").wait_for()
-    words = [picture.get_attribute("aria-label") for picture in page.locator(".socl-eta [role=img]").all()]
-    assert len(words) == 7 and all(words)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    check_pictures(page, ".socl-eta", 7)

@@ -116,9 +116,6 @@ def test_it_plays_and_the_keyboard_stops_it(open_page, standalone):
 
 
 @pytest.mark.browser
-def test_every_picture_has_words_and_fits_400_px(open_page, standalone):
+def test_every_picture_has_words_and_fits_400_px(open_page, standalone, check_pictures):
     page, _ = open_page(standalone, width=400)
-    page.locator(".socl-heads").wait_for()
-    words = [picture.get_attribute("aria-label") for picture in page.locator(".socl-heads [role=img]").all()]
-    assert len(words) == 4 and all(words)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    check_pictures(page, ".socl-heads", 4)
