@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from socl_core import experiments
+from socl_core import data, experiments
 from socl_core.book import notebook_code
 from socl_core.identity import code_hash
 from socl_core.runs import Run
@@ -53,7 +53,7 @@ rule html:
         "_config.yml",
         [str(p) for p in Path("book").rglob("*") if p.suffix in {".md", ".yml", ".bib", ".css", ".js", ".svg"} and not MADE & {*p.parts}],
     output: "_build/html/index.html"
-    params: records=code_hash("socl_core.records")
+    params: records=code_hash("socl_core.records", *data.layout_modules())
     shell: f"socl book build --protocol {PROTOCOL}"
 
 

@@ -57,6 +57,10 @@ def careless(sequence: Sequence, spread: float, seed: int) -> Sequence:
     """The sequence as a careless annotator clicks it: points moved by `jitter_points`, kept in the frame."""
     if not spread:
         return sequence
+    if sequence.boxes is None:
+        raise UsageError(
+            f"sequence {sequence.name}: point_noise is in sides of the target, and only its clicks are known"
+        )
     rows = np.flatnonzero(sequence.valid)
     points = sequence.points.copy()
     points[rows] = jitter_points(points[rows], sequence.boxes[rows], spread, np.random.default_rng(seed))

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from socl_core import data
 from socl_core.data.files import write_atomic
 from socl_core.errors import SoclError, UsageError, unknown
 from socl_core.identity import code_hash, imports, module_path
@@ -119,14 +120,14 @@ def _finish(partial: Path, notebook: Path, out: Path) -> None:
 
 
 def notebook_code(notebook: Path) -> str:
-    """Hash of a notebook's code cells and of all that they import from this package: when it changes, the notebook
-    has to run again. Its prose does not count."""
+    """Hash of a notebook's code cells, of all that they import from this package and of all layouts of data: when it
+    changes, the notebook has to run again. Its prose does not count."""
     import nbformat
 
     cells = [cell for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code"]
     modules = {name for cell in cells for name in imports(ast.parse(cell.source)) if module_path(name)}
     own = json.dumps([(cell.source, cell.metadata) for cell in cells], sort_keys=True)
-    return f"{hashlib.sha256(own.encode()).hexdigest()[:16]}-{code_hash(*sorted(modules))}"
+    return f"{hashlib.sha256(own.encode()).hexdigest()[:16]}-{code_hash(*sorted(modules), *data.layout_modules())}"
 
 
 def renew_prose(sources: Path = Path("notebooks"), executed: Path = Path("book/executed")) -> None:

@@ -208,7 +208,9 @@ def _test_videos(videos: int | None) -> list:
 
 def _kept(key: str, measure: Callable[[], dict[str, np.ndarray]]) -> dict[str, list[float]]:
     """What `measure` returned the last time that the same code was asked for the same key."""
-    digest = hashlib.sha256(f"{key} {code_hash('socl_core.evidence')}".encode()).hexdigest()[:16]
+    digest = hashlib.sha256(
+        f"{key} {code_hash('socl_core.evidence', data.layout_module('composite'))}".encode()
+    ).hexdigest()[:16]
     path = Path(CACHE) / "evidence" / f"{digest}.json"
     if not path.exists():
         write_atomic(path, json.dumps({name: values.tolist() for name, values in measure().items()}))

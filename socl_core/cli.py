@@ -258,7 +258,9 @@ def metrics(
 
 @app.command()
 def table(
-    name: Annotated[str, typer.Argument(help="1 to 4, noise (careless clicks), real (real video) or recipe (parts changed).")],
+    name: Annotated[
+        str, typer.Argument(help="1 to 4, noise (careless clicks), real (real video) or recipe (parts changed).")
+    ],
     protocol: Protocol = "laptop",
     run: Annotated[bool, typer.Option("--run", help="Run what is missing.")] = False,
     seeds: Annotated[str | None, typer.Option(help="Comma separated; the protocol's by default.")] = None,

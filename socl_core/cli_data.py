@@ -83,10 +83,11 @@ def fetch(
     from socl_core import data
     from socl_core.data.fetch import OTB_SOURCE, fetch_otb, is_sha256, read_checksums
 
-    if data.LAYOUTS[known("data set", name, data.LAYOUTS)].GATED:
+    module, folder = data.resolve(known("data set", name, data.LAYOUTS))
+    if module.GATED:
         raise UsageError(
-            f"{name} cannot be fetched here: accept its terms at {data.LAYOUTS[name].SITE}, unpack it there as it "
-            f"is, and see `socl data check {name} PATH`"
+            f"{name} cannot be fetched here: accept its terms at {module.SITE}, unpack it there as it is, and see "
+            f"`socl data check {name} PATH`"
         )
     names = _sequence_names(sequences)
     expected = read_checksums(checksums) if checksums else {}
@@ -94,7 +95,7 @@ def fetch(
         if len(names) != 1 or not is_sha256(sha256):
             raise UsageError("--sha256 takes 64 hex digits, for one sequence; --checksums takes a file for several")
         expected[names[0]] = sha256
-    fetch_otb(names, out or data.resolve(name)[1], source or OTB_SOURCE, expected)
+    fetch_otb(names, out or folder, source or OTB_SOURCE, expected)
 
 
 def _sequence_names(text: str | None) -> list[str] | None:

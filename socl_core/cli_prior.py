@@ -36,7 +36,7 @@ def build(
 
     for name in data:
         sets.require(name)
-        folder = prior_folder(training_content(name, split, videos, frames))
+        folder = prior_folder(name, training_content(name, split, videos, frames))
         sequences = [spread(s, frames).point_view() for s in sets.load(name, split, videos=videos, cache=CACHE)]
         built = build_priors(sequences, folder, workers)
         size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))

@@ -11,7 +11,7 @@ from socl_core.errors import DataError
 from socl_core.spec import RunSpec
 
 PACKAGE = Path(__file__).parent
-EXECUTED = "socl_core.pipeline"  # with the module of its method, the code of a run
+EXECUTED = "socl_core.pipeline"  # with the modules of its method and of its data sets, the code of a run
 # They only name parameters and methods: the values are in the spec itself, so a new name changes no other run.
 DECLARATIONS = frozenset({"socl_core.spec", "socl_core.methods"})
 BESIDE = (".json", ".js", ".css")  # a module's table, script and style, which have its name
@@ -84,7 +84,8 @@ def _hash(content: dict, digits: int) -> str:
 
 def run_modules(spec: RunSpec) -> dict[str, str]:
     """Hash of each module that a run of a spec executes."""
-    found = module_hashes(EXECUTED, methods.MODULES[spec.method])
+    read = map(data.layout_module, (*spec.data, *spec.test))
+    found = module_hashes(EXECUTED, methods.MODULES[spec.method], *read)
     return {name: found[name] for name in found.keys() - DECLARATIONS}
 
 

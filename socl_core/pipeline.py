@@ -222,7 +222,7 @@ def open_store(name: str, spec: RunSpec, cut: Cut, split: str = "train") -> Crop
     if spec.point_noise and cut.rule != "box":
         content += f"-noise{spec.point_noise:g}"
     kind = f"{cut.rule}-{cut.pixels}-{cut.exemplars:.3g}"
-    folder = CACHE / "crops" / f"{code_hash(*CROP_CODE)}-{content}-{kind}"
+    folder = CACHE / "crops" / f"{code_hash(*CROP_CODE, data.layout_module(name))}-{content}-{kind}"
     if (folder / "index.json").exists():
         return CropStore.open(folder)
     # Runs side by side often need the same crops, and each builder takes all processors.
@@ -231,7 +231,7 @@ def open_store(name: str, spec: RunSpec, cut: Cut, split: str = "train") -> Crop
         if cut.rule != "box":
             clicked = [careless(sequence, spec.point_noise, video) for video, sequence in enumerate(sequences)]
             sequences = [sequence.point_view() for sequence in clicked]
-        return build_store(sequences, folder, cut, prior_folder(content))
+        return build_store(sequences, folder, cut, prior_folder(name, content))
 
 
 def training_content(name: str, split: str, videos: int | None, frames: int | None) -> str:
@@ -239,15 +239,16 @@ def training_content(name: str, split: str, videos: int | None, frames: int | No
     return f"{data.manifest(name, split)}-{split}-{videos}x{frames}"
 
 
-def prior_folder(content: str) -> Path:
+def prior_folder(name: str, content: str) -> Path:
     """Where the objectness of a training set is kept, by its content and by the code that makes it."""
-    return CACHE / "priors" / f"{code_hash(*PRIOR_CODE)}-{content}"
+    return CACHE / "priors" / f"{code_hash(*PRIOR_CODE, data.layout_module(name))}-{content}"
 
 
 def stale_caches() -> dict[Path, str]:
     """Frames, crop stores and priors that no present code reads, and halves of killed builds, with the reason."""
-    current = {"frames": data.manifest("composite", "train"), "crops": code_hash(*CROP_CODE)}
-    current |= {"priors": code_hash(*PRIOR_CODE)}
+    current = {"frames": (data.manifest("composite", "train"),)}
+    for kind, code in (("crops", CROP_CODE), ("priors", PRIOR_CODE)):
+        current[kind] = tuple(code_hash(*code, layout) for layout in data.layout_modules())
     found = {}
     for kind, code in current.items():
         for path in sorted((CACHE / kind).glob("*")):

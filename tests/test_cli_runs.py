@@ -75,7 +75,7 @@ def test_weights_are_halved_with_their_spec(store, tmp_path):
 
 def test_gc_lists_first_and_deletes_only_what_is_stale(store, tmp_path):
     current, stale = store
-    code = identity.code_hash("socl_core.data", "socl_core.data.crops")
+    code = identity.code_hash("socl_core.data", "socl_core.data.crops", "socl_core.data.composite")
     for name in (f"{code}-set", "0123-set", ".building-xyz"):
         (tmp_path / "cache" / "crops" / name).mkdir(parents=True)
     caches = tmp_path / "cache"

@@ -39,7 +39,7 @@ def test_changes_win_over_the_method_and_the_method_over_the_common_part():
     values = read_protocol("laptop")
     assert make_spec("laptop", "random-siam").steps == values["methods"]["random-siam"]["steps"]
     assert make_spec("laptop", "random-siam", steps=3).steps == 3
-    assert make_spec("laptop", "socl-siam").steps == values["common"]["steps"] > 0
+    assert make_spec("laptop", "socl-cf").steps == values["common"]["steps"] > 0
 
 
 def test_a_spec_cannot_be_changed_and_can_be_a_key():

@@ -1,10 +1,11 @@
 """Data sets by name: `composite`, `otb`, `otb_dev`, `real_mini`, `got10k`, `lasot`, `trackingnet`, `LAYOUT:PATH`.
 
 The bare names of files are folders below the data root: the environment variable SOCL_DATA, else `./data`.
-A PATH is taken as given; LAYOUT is one of got10k, lasot, otb, trackingnet.
+A PATH is taken as given; LAYOUT is one of clicks, got10k, lasot, otb, trackingnet.
 
 A layout is a module. It says what its splits are for (`roles`), where their sequences lie (`find`), where
-those of the published data set would lie (`official`, `COUNTS`), and reads one (`read`).
+those of the published data set would lie (`official`, `COUNTS`), and reads one (`read`). It is imported when it is
+asked for: a run depends on the layouts that it reads, and on no other.
 """
 
 import hashlib
@@ -12,15 +13,15 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 from fnmatch import fnmatch
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from socl_core.data import composite, got10k, lasot, otb, trackingnet
 from socl_core.data.files import IMAGE_SUFFIXES
 from socl_core.data.sequence import Sequence
 from socl_core.errors import DataError, UsageError, known, unknown
 
-LAYOUTS = {"got10k": got10k, "lasot": lasot, "otb": otb, "trackingnet": trackingnet}
+LAYOUTS = ("clicks", "got10k", "lasot", "otb", "trackingnet")
 NAMED = {name: name for name in LAYOUTS} | {"otb_dev": "otb", "real_mini": "got10k"}  # bare name -> layout
 FORMS = ("composite", *NAMED, *(f"{name}:PATH" for name in LAYOUTS))
 
@@ -33,8 +34,8 @@ def load(
 
     sequences: names to keep. videos, frames: keep the first videos, and the first frames of each. cache: a
     folder where composite keeps the frames it has drawn; other data sets need none.
-    Splits: composite train, dev, test; GOT-10k train, val, test; LaSOT and TrackingNet train, test; an OTB
-    folder has one, named as its `role`. Of a split that a server scores, boxes are NaN after the first frame.
+    Splits: composite train, dev, test; clicks train; GOT-10k train, val, test; LaSOT and TrackingNet train, test;
+    an OTB folder has one, named as its `role`. Of a split that a server scores, boxes are NaN after the first frame.
     Raises `UsageError` for an unknown spec, split or sequence, `DataError` for missing or damaged data.
     """
     for label, count in (("videos", videos), ("frames", frames)):
@@ -42,7 +43,7 @@ def load(
             raise UsageError(f"{label} is {count}; expected at least 1")
     layout, path = with_split(spec, split)
     if path is None:
-        return composite.load(split, videos, frames, cache=cache, wanted=sequences)
+        return layout.load(split, videos, frames, cache=cache, wanted=sequences)
     places = list(layout.find(path, split, sequences).items())[:videos]
     return [_first(layout.read(name, place), frames) for name, place in places]
 
@@ -103,7 +104,7 @@ def manifest(spec: str, split: str) -> str:
     role(spec, split)  # for its error; a run that asks for one that an OTB folder has not still has an identity
     layout, path = resolve(spec)
     if path is None:
-        return composite.manifest()
+        return layout.manifest()
     require(spec)
     parts = layout.contents(path, split)
     digest = hashlib.sha256(layout.__name__.rpartition(".")[2].encode())
@@ -122,14 +123,25 @@ def with_split(spec: str, split: str) -> tuple[ModuleType, Path | None]:
 
 def resolve(spec: str) -> tuple[ModuleType, Path | None]:
     """Layout and folder of a data set; composite has no folder. Raises `UsageError` for an unknown one."""
+    module = import_module(layout_module(spec))
     if spec == "composite":
-        return composite, None
-    layout, _, path = spec.partition(":")
-    if path and layout in LAYOUTS:
-        return LAYOUTS[layout], Path(path)
+        return module, None
     if spec in NAMED:
-        return LAYOUTS[NAMED[spec]], Path(os.environ.get("SOCL_DATA") or "data") / spec
-    raise unknown("data set", spec, FORMS)
+        return module, Path(os.environ.get("SOCL_DATA") or "data") / spec
+    return module, Path(spec.partition(":")[2])
+
+
+def layout_module(spec: str) -> str:
+    """Name of the module that reads a data set. Raises `UsageError` for an unknown one."""
+    layout, _, path = spec.partition(":")
+    if not (spec == "composite" or spec in NAMED or (path and layout in LAYOUTS)):
+        raise unknown("data set", spec, FORMS)
+    return f"{__name__}.{NAMED.get(layout, layout)}"
+
+
+def layout_modules() -> list[str]:
+    """Names of the modules of all layouts."""
+    return [layout_module(name) for name in ("composite", *LAYOUTS)]
 
 
 def _identity(part: Path | str, name: str, annotations: tuple[str, ...]) -> Iterable[tuple[str, bytes]]:
@@ -151,4 +163,5 @@ def _first(sequence: Sequence, frames: int | None) -> Sequence:
         return sequence
     fields = {name: getattr(sequence, name) for name in ("frames", "points", "boxes", "valid")}
     labels = {name: rows[:frames] for name, rows in sequence.labels.items()}
-    return replace(sequence, labels=labels, **{name: rows[:frames] for name, rows in fields.items()})
+    kept = {name: rows[:frames] for name, rows in fields.items() if rows is not None}
+    return replace(sequence, labels=labels, **kept)

@@ -185,7 +185,7 @@ def box_sequence(
     and meets the image (the first frame's size stands for all). The boxes of other frames are kept as
     annotated, for the metrics that have rules for them; their points are NaN. labels: as in `Sequence`.
     """
-    width, height = _image_size(images[0])
+    width, height = image_size(images[0])
     x, y, w, h = boxes.T
     # Pixel i covers i - 1/2 .. i + 1/2, so a box meets the image when it covers some of -1/2 .. width - 1/2.
     meets = (x < width) & (y < height) & (x + w > 0) & (y + h > 0)
@@ -196,7 +196,7 @@ def box_sequence(
     return Sequence(name, ImageFiles(images), points, boxes, valid, labels=labels or {})
 
 
-def _image_size(path: Path) -> tuple[int, int]:
+def image_size(path: Path) -> tuple[int, int]:
     """Width and height from an image's header, undecoded: a data set may have 10,000 videos."""
     try:
         with Image.open(path) as image:
