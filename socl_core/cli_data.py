@@ -1,4 +1,4 @@
-"""`socl data`: what is there of the official data sets, and fetching what may be fetched freely."""
+"""`socl data`: what is there of the official data sets, fetching what may be fetched freely, and your own videos."""
 
 import json
 from pathlib import Path
@@ -7,11 +7,13 @@ from typing import Annotated
 import typer
 
 from socl_core.cli_options import AsJson
-from socl_core.errors import UsageError, known
+from socl_core.errors import DataError, UsageError, known
 
 MOST_SHOWN = 20  # missing and damaged sequences on the screen; --json has all
 
-data_app = typer.Typer(help="Check official data sets, fetch what may be fetched freely.", no_args_is_help=True)
+data_app = typer.Typer(
+    help="Check data sets, fetch what may be fetched freely, cut your own videos.", no_args_is_help=True
+)
 
 
 @data_app.command()
@@ -86,7 +88,7 @@ def fetch(
     module, folder = data.resolve(known("data set", name, data.LAYOUTS))
     if module.GATED:
         raise UsageError(
-            f"{name} cannot be fetched here: accept its terms at {module.SITE}, unpack it there as it is, and see "
+            f"{name} cannot be fetched here; its site: {module.SITE}. Accept its terms there, unpack it as it is, see "
             f"`socl data check {name} PATH`"
         )
     names = _sequence_names(sequences)
@@ -96,6 +98,35 @@ def fetch(
             raise UsageError("--sha256 takes 64 hex digits, for one sequence; --checksums takes a file for several")
         expected[names[0]] = sha256
     fetch_otb(names, out or folder, source or OTB_SOURCE, expected)
+
+
+@data_app.command()
+def frames(
+    video: Annotated[Path, typer.Argument(help="A video file.")],
+    out: Annotated[Path, typer.Option(help="Folder for the images, one of its own for each video.")],
+    every: Annotated[int, typer.Option(min=1, help="Keep every so many-th frame.")] = 1,
+) -> None:
+    """Cut a video into numbered JPEGs, ready to be clicked and trained on."""
+    import cv2
+    from tqdm import tqdm
+
+    from socl_core.clips import read_frames
+    from socl_core.data.files import write_atomic
+
+    if not video.is_file():
+        raise DataError(f"there is no video file {video}")
+    images, total = read_frames(video)
+    count = 0
+    for number, image in enumerate(tqdm(images, total=total or None, desc=f"cut {video.name}", unit="frame"), 1):
+        if (number - 1) % every:
+            continue
+        count += 1
+        write_atomic(
+            out / f"{number:06d}.jpg", cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+        )
+    if not count:
+        raise DataError(f"{video} holds no frame that OpenCV can read")
+    print(f'{count} images in {out}; click them on the book\'s page "Click your own video"')
 
 
 def _sequence_names(text: str | None) -> list[str] | None:

@@ -15,7 +15,7 @@ from socl_core.data.files import Place, image_files, image_size, read_text, sele
 from socl_core.data.sequence import ImageFiles, Sequence
 from socl_core.errors import DataError
 
-SITE = "your own videos"
+SITE = "none, they are your own videos"
 GATED = True  # there is nothing to fetch
 EVALUATION: dict[str, str] = {}  # a click cannot score a box
 COUNTS: dict[str, int] = {}

@@ -286,7 +286,7 @@ def test_the_commands(server, deer, tmp_path):
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (["fetch", "got10k", "--sequences", "a"], ["accept its terms at http://got-10k", "socl data check got10k PATH"]),
+    (["fetch", "got10k", "--sequences", "a"], ["its site: http://got-10k", "socl data check got10k PATH"]),
     (["fetch", "otbb", "--sequences", "a"], ["did you mean 'otb'"]),
     (["fetch", "otb", "--sequences", "Deer,Boy", "--sha256", "0" * 64], ["for one sequence"]),
     (["fetch", "otb", "--sequences", "Deer", "--sha256", "12"], ["64 hex digits"]),

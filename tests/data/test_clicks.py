@@ -1,0 +1,105 @@
+"""Videos of one's own with a click a frame."""
+
+import cv2
+import numpy as np
+import pytest
+from layouts import write_images
+from typer.testing import CliRunner
+
+from socl_core import data
+from socl_core.cli import app
+from socl_core.clips import write_clip
+from socl_core.data.scan import scan
+from socl_core.errors import DataError, UsageError
+from socl_core.pipeline import training_crops
+from socl_core.spec import make_spec
+
+
+def clicked(root, name, rows, numbers=range(1, 5)):
+    write_images(root / name, numbers)
+    (root / name / "clicks.csv").write_text("image,x,y\n" + "".join(f"{row}\n" for row in rows))
+    return root / name
+
+
+def test_a_click_belongs_to_the_image_it_names(tmp_path):
+    clicked(tmp_path, "b", ["0003.jpg,39,29", "0001.jpg,2.5,0"])
+    clicked(tmp_path, "a", ["0001.jpg,1,1"])
+    write_images(tmp_path / "not clicked", [1, 2])
+    first, second = data.load(f"clicks:{tmp_path}", "train")
+    assert (first.name, second.name, len(second)) == ("a", "b", 4)
+    assert second.valid.tolist() == [True, False, True, False] and second.boxes is None
+    np.testing.assert_array_equal(second.points, [[2.5, 0], [np.nan] * 2, [39, 29], [np.nan] * 2])
+    assert data.load(f"clicks:{tmp_path}", "train", frames=2)[1].valid.tolist() == [True, False]
+    assert scan(f"clicks:{tmp_path}", "train").count("complete") == 2
+
+
+def test_a_new_click_changes_the_manifest(tmp_path):
+    home = clicked(tmp_path, "a", ["0001.jpg,1,1"])
+    before = data.manifest(f"clicks:{tmp_path}", "train")
+    (home / "clicks.csv").write_text("image,x,y\n0001.jpg,1,2\n")
+    assert data.manifest(f"clicks:{tmp_path}", "train") != before
+
+
+@pytest.mark.parametrize(
+    "row, message",
+    [
+        ("0009.jpg,1,1", "row 3: expected the name of an image .*found '0009.jpg'"),
+        ("0001.jpg,1,1", "row 3: 0001.jpg has been clicked before"),
+        ("0002.jpg,40,1", "row 3: expected x,y inside of 40 x 30 pixels, found '40,1'"),
+        ("0002.jpg,nan,1", "inside of 40 x 30 pixels, found 'nan,1'"),
+        ("0002.jpg,1", "inside of 40 x 30 pixels, found '1'"),
+        ("0002.jpg,one,1", "found 'one,1'"),
+        ("", "row 3: expected the name of an image"),
+    ],
+)
+def test_a_bad_row_is_named(tmp_path, row, message):
+    clicked(tmp_path, "a", ["0001.jpg,1,1", row])
+    with pytest.raises(DataError, match=f"clicks.csv, {message}" if message.startswith("row") else message):
+        data.load(f"clicks:{tmp_path}", "train")
+
+
+def test_what_is_no_clicked_video_is_refused(tmp_path):
+    assert "expected <video>/clicks.csv" in data.available(f"clicks:{tmp_path}")
+    home = clicked(tmp_path, "a", [])
+    (home / "clicks.csv").write_text("0001.jpg,1,1\n")
+    with pytest.raises(DataError, match="row 1: expected the header image,x,y"):
+        data.load(f"clicks:{tmp_path}", "train")
+
+
+def test_a_video_is_cut_into_images_of_the_layout(tmp_path):
+    write_clip(tmp_path / "my.mp4", [np.full((32, 48, 3), 20 * i, np.uint8) for i in range(7)])
+    command = ["data", "frames", str(tmp_path / "my.mp4"), "--out", str(tmp_path / "own/my"), "--every", "3"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0 and "3 images in" in done.output
+    (tmp_path / "own/my/clicks.csv").write_text("image,x,y\n000004.jpg,5,6\n")
+    (sequence,) = data.load(f"clicks:{tmp_path / 'own'}", "train")
+    assert [path.stem for path in sequence.frames.paths] == ["000001", "000004", "000007"]
+    assert np.abs(sequence.frames[1].astype(int) - 60).max() < 12 and sequence.valid.tolist() == [False, True, False]
+
+
+def test_what_is_no_video_cannot_be_cut(tmp_path):
+    (tmp_path / "my.mp4").write_text("no video")
+    for name, message in (("my.mp4", "is no video that OpenCV can read"), ("none.mp4", "there is no video file")):
+        with pytest.raises(DataError, match=message):
+            CliRunner().invoke(
+                app, ["data", "frames", str(tmp_path / name), "--out", str(tmp_path / "x")],
+                catch_exceptions=False, standalone_mode=False,
+            )  # fmt: skip
+    assert not (tmp_path / "x").exists()
+
+
+def test_clicks_train_and_boxes_are_missed(tmp_path, monkeypatch):
+    monkeypatch.setattr("socl_core.pipeline.CACHE", tmp_path / "cache")
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        clicked(tmp_path / "own", name, [f"000{i}.jpg,{60 + i},50" for i in (1, 2, 4)])
+        for i in range(1, 5):
+            frame = cv2.resize(rng.integers(0, 255, (12, 16, 3), np.uint8), (160, 120))
+            cv2.imwrite(str(tmp_path / "own" / name / f"000{i}.jpg"), frame)
+    own = {"data": (f"clicks:{tmp_path / 'own'}",), "videos": None, "frames": None}
+    crops = training_crops(make_spec("smoke", "socl-siam", **own))
+    assert crops.frame.tolist() == [0, 1, 3] * 2 and crops.boxes is None and crops.scores.shape[0] == 6
+    with pytest.raises(DataError, match="the box condition needs boxes, found points only"):
+        training_crops(make_spec("smoke", "box-siam", **own))
+    with pytest.raises(UsageError, match="point_noise is in sides of the target"):
+        training_crops(make_spec("smoke", "socl-siam", point_noise=0.1, **own))
