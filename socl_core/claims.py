@@ -30,7 +30,6 @@ from socl_core.experiments import (
     build_seeds,
     built_results,
     difference,
-    differences,
     find_table,
     recorded_protocol,
     recorded_results,
@@ -62,16 +61,25 @@ class Claim:
         return self.above.paper - self.below.paper if self.above.paper and self.below.paper else None
 
     def measured(self, protocol: str) -> dict[str, Estimate]:
-        """The difference with its interval, "recorded" and in "this build", where both cells have results."""
-        sources = {"recorded": (recorded_results, recorded_protocol(protocol)), "this build": (built_results, protocol)}
+        """The difference with its interval, "recorded" and in "this build", where both cells have results.
+
+        Recorded results of another protocol, shown where a protocol has none, have it in their name.
+        """
+        own = recorded_protocol(protocol)
+        recorded = "recorded" if own == protocol else f"recorded ({own})"
+        sources = {recorded: (recorded_results, own), "this build": (built_results, protocol)}
         found = {}
         for source, (get, own) in sources.items():
             pair = [get(cell, protocol) for cell in (self.above, self.below)]
             scored = (*pair, self.above.metric, self.above.measured_on(own))
-            if differences(*scored).size:
-                mean, low, high, seeds = difference(*scored)
+            if d := difference(*scored):
+                mean, low, high, seeds = d
                 found[source] = Estimate(mean + self.margin, low + self.margin, high + self.margin, seeds)
         return found
+
+    def verdict(self, d: Estimate) -> str:
+        """What its difference says of the claim. One seed decides nothing: it cannot know how much seeds differ."""
+        return verdict(d) if d.seeds > 1 else "inconclusive"
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,10 @@ class MapClaim:
         """Mean over videos with its interval, in "this build"; empty where the run behind it is missing."""
         values = self.evidence(protocol)
         return {"this build": estimate(values)} if values else {}
+
+    def verdict(self, d: Estimate) -> str:
+        """What its mean over videos says of the claim."""
+        return verdict(d)
 
 
 def of_table(name: str) -> list[Claim]:
@@ -179,7 +191,7 @@ def judged(claim: Claim | MapClaim, protocol: str) -> dict:
         "interval": [round(d.low, 2), round(d.high, 2)],
         "seeds": d.seeds,
         "source": source,
-        "verdict": verdict(d),
+        "verdict": claim.verdict(d),
     }
 
 

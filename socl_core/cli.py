@@ -13,10 +13,20 @@ import typer
 
 from socl_core.cli_book import book_app
 from socl_core.cli_data import data_app
-from socl_core.cli_options import SHIPPED, AsJson, DataRoot, Device, Protocol, Weights, settings, yaml_value
+from socl_core.cli_options import (
+    SHIPPED,
+    AsJson,
+    DataRoot,
+    Device,
+    Protocol,
+    Weights,
+    check_file,
+    settings,
+    yaml_value,
+)
 from socl_core.cli_prior import objectness_app, prior_app
 from socl_core.cli_runs import runs_app
-from socl_core.errors import SoclError, UsageError
+from socl_core.errors import SoclError, UsageError, known
 from socl_core.methods import NAMES
 
 app = typer.Typer(
@@ -67,7 +77,8 @@ def train(
     protocol: Protocol = "laptop",
     seed: int = 0,
     data: Annotated[
-        list[str] | None, typer.Option(help="Training set, LOADER or LOADER:PATH; may be repeated.")
+        list[str] | None,
+        typer.Option(help="Training set: composite, clicks:PATH, got10k:PATH and so on; may be repeated."),
     ] = None,
     init: Annotated[
         str | None, typer.Option(help="Weights the backbone starts from: safetensors or a torch state dict.")
@@ -78,7 +89,8 @@ def train(
     device: Device = "auto",
     data_root: DataRoot = None,
 ) -> None:
-    """Train a tracker and evaluate it on the protocol's test set. A killed training goes on where it was.
+    """Train a tracker and evaluate it on the protocol's test set (composite, unless `--set test=...` names
+    another). A killed training goes on where it was. `socl parameters` lists what --set can change.
 
     `torchrun --nproc-per-node N -m socl_core.cli train ...` divides every batch among N processes.
     """
@@ -93,7 +105,8 @@ def train(
     run = Run(out)
     with distributed.processes():
         if not distributed.rank():
-            run.queue(spec)
+            if not any((out / name).exists() for name in ("checkpoint.pt", "weights.safetensors", "result.json")):
+                run.describe(spec)  # whatever was tried here before has come to nothing
             if different := changes(run.read("identity.json"), identity(spec)):
                 raise UsageError(f"{out} holds another run ({different[0]}); choose another --out or delete it")
         if not run.finished:
@@ -105,6 +118,19 @@ def train(
         print(f"{name}: AUC {100 * mean['auc']:.1f}, precision {100 * mean['precision']:.1f}")
     if (out / "weights.safetensors").exists():
         print(f"weights: {out / 'weights.safetensors'}")
+
+
+@app.command()
+def parameters(method: MethodName = "socl-siam", protocol: Protocol = "laptop", json_: AsJson = False) -> None:
+    """Every parameter that --set can change, with its value for a method at a protocol."""
+    from socl_core.spec import RunSpec, make_spec
+
+    values = make_spec(protocol, method).model_dump(mode="json", exclude={"protocol", "method"})
+    if json_:
+        print(json.dumps(values, indent=1))
+        return
+    for name, value in values.items():
+        print(f"{name:17} {json.dumps(value):16} {RunSpec.model_fields[name].description or ''}".rstrip())
 
 
 @app.command()
@@ -126,6 +152,9 @@ def track(
     from socl_core.pipeline import make_tracker, read_weights, weights_spec
 
     box = np.array(_numbers(init, 4, "--init x,y,w,h"))
+    check_file(out)
+    if render:
+        check_file(render, ".mp4")
     compute = Compute.choose(device)
     tracker = make_tracker(weights_spec(weights), read_weights(weights, compute), compute)
     images, count = read_frames(frames)
@@ -194,9 +223,15 @@ def evaluate(
     compute, spec = Compute.choose(device), weights_spec(weights)
     network = read_weights(weights, compute)
     names = [name.strip() for name in sequences.split(",")] if sequences else None
+    if split:
+        known(f"split of {data}", split, {*sets.splits(data), "dev", "test"})
     own = split if split in sets.splits(data) else sets.evaluation_split(data, split or "test")
     require_complete(data, own, names)
     found = sets.load(data, own, names, cache=CACHE)
+    if any(sequence.boxes is None for sequence in found):
+        raise UsageError(
+            f"{data} has clicks alone, and a tracker is scored with boxes; lay boxed videos out as otb:PATH"
+        )
     unscored = [sequence.name for sequence in found if not np.isfinite(sequence.boxes).all()]
     if export:
         check_export(layout, Path(target), [sequence.name for sequence in found])
@@ -230,8 +265,8 @@ def _percent(score: dict) -> str:
 @app.command()
 def metrics(
     convention: Annotated[str, typer.Option(help="otb, got10k, lasot or trackingnet.")],
-    boxes: Annotated[Path, typer.Option(help="Results: an npz of (N, 4) arrays, or a folder of text files.")],
-    annotations: Annotated[Path, typer.Option(help="True boxes in the same forms.")],
+    boxes: Annotated[Path, typer.Option(help="Results: an npz of (N, 4) arrays, or a folder of <sequence>.txt.")],
+    annotations: Annotated[Path, typer.Option(help="True boxes in the same forms, the same names.")],
     sequences: Annotated[str | None, typer.Option(help="otb13, otb100, or names with commas; all by default.")] = None,
     json_: AsJson = False,
 ) -> None:
@@ -357,6 +392,7 @@ def top(
     from socl_core.report import top_figure
 
     check_eta(eta)
+    check_file(out, ".png")
     figure, numbers = top_figure(read_image(image), _numbers(point, 2, "--point x,y"), eta)
     figure.savefig(content := io.BytesIO(), format="png", dpi=120)
     write_atomic(out, content.getvalue())

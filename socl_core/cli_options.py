@@ -27,6 +27,14 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
+def check_file(path: Path, suffix: str = "") -> None:
+    """Before hours of work: raises `UsageError` where no file can be written, or its name ends in another suffix."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; expected the name of a file")
+    if suffix and path.suffix.lower() != suffix:
+        raise UsageError(f"{path}: expected a name that ends in {suffix}")
+
+
 def settings(pairs: list[str]) -> dict:
     """`name=value` pairs with YAML values. A comma separates the items of a list."""
     changes = {}

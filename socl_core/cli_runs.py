@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from socl_core.cli_options import SHIPPED, AsJson, DataRoot, Device
+from socl_core.cli_options import AsJson, DataRoot, Device
 from socl_core.errors import DataError, UsageError, unknown
 
 runs_app = typer.Typer()
@@ -17,7 +17,8 @@ runs_app = typer.Typer()
 
 @runs_app.command()
 def status(json_: AsJson = False, data_root: DataRoot = None) -> None:
-    """Every run in the store: its state, since when, and whether code or data have changed since."""
+    """Every run in the store ./runs: its state, since when, and whether code or data have changed since. Runs of
+    `socl train --out FOLDER` are in their own folders."""
     from socl_core.runs import all_runs
 
     rows = []
@@ -53,7 +54,7 @@ def status(json_: AsJson = False, data_root: DataRoot = None) -> None:
             f"{_age(row['hours']):>6}  {row.get('auc') or row.get('cause') or ''}  {changed}".rstrip()
         )
     if not rows:
-        print("no runs yet; `socl table 2 --run` or `make book` makes some")
+        print("no runs in ./runs yet; `socl table 2 --run` or `make book` makes some")
 
 
 def _age(hours: float | None) -> str:
@@ -68,9 +69,12 @@ RunId = Annotated[str, typer.Argument(help="Id of a run, or its first digits.")]
 def _find(name: str):
     from socl_core.runs import all_runs
 
-    found = [r for r in all_runs() if r.id.startswith(name)]
+    there = all_runs()
+    found = [r for r in there if r.id.startswith(name)]
+    if not there:
+        raise UsageError("there are no runs in ./runs; `socl table 2 --run` or `make book` makes some")
     if not found:
-        raise unknown("run", name, [r.id for r in all_runs()])
+        raise unknown("run", name, [r.id for r in there])
     if len(found) > 1:
         raise UsageError(f"'{name}' names {len(found)} runs: {', '.join(r.id for r in found)}")
     return found[0]
@@ -85,8 +89,8 @@ def why(run: RunId, data_root: DataRoot = None) -> None:
 
 
 @runs_app.command()
-def weights(run: RunId, out: Annotated[Path, typer.Option(help="The file to write.")] = SHIPPED) -> None:
-    """Write the weights of a run in half precision, to hand them on; by default as those of the package."""
+def weights(run: RunId, out: Annotated[Path, typer.Option(help="The file to write.")]) -> None:
+    """Write the weights of a run of the store in half precision, to hand them on."""
     from safetensors import safe_open
     from safetensors.torch import save
 

@@ -308,12 +308,18 @@ def record(result: dict, folder: Path = RECORDED, root: Path = RUNS) -> Path:
 
 
 def _repeats(old: dict, new: dict) -> list[dict]:
-    """The repeats that an earlier record names, and itself unless it is the same run: code, distance of mean AUC."""
-    if old["id"] == new["id"]:
-        return old.get("repeats", [])
-    pairs = [(old["mean"][name].get("auc", 0), mean.get("auc", 0)) for name, mean in new["mean"].items()]
-    distance = max(abs(a - b) for a, b in pairs)
-    return [*old.get("repeats", []), {"id": old["id"], "code": old["provenance"]["code"], "distance": distance}]
+    """The repeats that an earlier record names, and itself unless it is the same execution: their id, code, mean AUC
+    by data set, and the largest distance of one to that of the new result."""
+    found = [*old.get("repeats", [])]
+    if (old["id"], old.get("seconds")) != (new["id"], new.get("seconds")):  # nothing takes as long twice
+        auc = {name: mean.get("auc", 0) for name, mean in old["mean"].items()}
+        found.append({"id": old["id"], "code": old["provenance"]["code"], "auc": auc})
+    return [entry | {"distance": _distance(entry["auc"], new)} if "auc" in entry else entry for entry in found]
+
+
+def _distance(auc: dict[str, float], new: dict) -> float:
+    """The largest difference between mean AUCs by data set and those of a result."""
+    return max(abs(auc[name] - mean.get("auc", 0)) for name, mean in new["mean"].items())
 
 
 def recorded_protocol(protocol: str, folder: Path = RECORDED) -> str:
@@ -391,6 +397,8 @@ def differences(
 
 def difference(
     results_a: list[dict], results_b: list[dict], metric: str = "auc", sets: list[str] | None = None
-) -> Estimate:
-    """Mean difference a - b in percent with its 95 % interval, paired by seed and sequence."""
-    return estimate(differences(results_a, results_b, metric, sets), _weights(results_a, metric, sets))
+) -> Estimate | None:
+    """Mean difference a - b in percent with its 95 % interval, paired by seed and sequence; None without a seed that
+    both have."""
+    found = differences(results_a, results_b, metric, sets)
+    return estimate(found, _weights(results_a, metric, sets)) if found.size else None

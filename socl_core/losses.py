@@ -51,7 +51,7 @@ def corners(boxes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 def generalised_iou(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """IoU less the share of the hull that neither box covers, in (-1, 1]. (Rezatofighi et al., 2019)
 
-    a, b: (..., 4) centre x, y, width, height, broadcast. Of two boxes without area, 0. Returns (...).
+    a, b: (..., 4) centre x, y, width, height, broadcast. Of two boxes without area in one place, 0. Returns (...).
     """
     (low_a, high_a), (low_b, high_b) = corners(a), corners(b)
     shared = (high_a.minimum(high_b) - low_a.maximum(low_b)).clamp(min=0).prod(-1)

@@ -105,8 +105,8 @@ def _repeated(records: list[Record]) -> str:
     distances = [entry["distance"] for record in records for entry in record.result.get("repeats", [])]
     near = sum(distance <= NEAR for distance in distances)
     return (
-        f"Recorded runs made again by later code or on another machine: {len(distances)}; AUC within {NEAR:g} of the "
-        f"earlier record: {near}. Each record names its own."
+        f"Times that a recorded run was made again, by the same or by later code: {len(distances)}; AUC within "
+        f"{NEAR:g} of the earlier result: {near}. Each record names its own."
     )
 
 

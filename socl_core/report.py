@@ -181,6 +181,8 @@ def sweep_figure(table: experiments.Table, protocol: str):
 def _line_figure(rows: dict[str, list[experiments.Cell]], at: list[float], protocol: str, label: str):
     """Cells of some rows at places `at` on a logarithmic axis: left the paper's numbers, right the measured ones."""
     style()
+    own = experiments.recorded_protocol(protocol)
+    recorded = "recorded" if own == protocol else f"recorded ({own})"
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     for colour, (row, cells) in zip(SERIES, rows.items()):
         paper = [(x, cell.paper) for x, cell in zip(at, cells) if cell.paper]
@@ -192,10 +194,11 @@ def _line_figure(rows: dict[str, list[experiments.Cell]], at: list[float], proto
             if found:
                 mean = np.array([e.mean for _, e in found])
                 spread = np.abs(np.array([[e.low, e.high] for _, e in found]).T - mean)
-                name = f"{row}, {'this build' if source == 'built' else 'recorded'}"
+                name = f"{row}, {'this build' if source == 'built' else recorded}"
                 axes[1].errorbar([x for x, _ in found], mean, spread, fmt=dash, color=colour, capsize=3, label=name)
     axes[0].set(title="paper, OTB-13", ylabel="AUC (%)")
-    axes[1].set(title=f"measured, {protocol} protocol, composite test", ylabel="AUC (%)")
+    sets = next(iter(rows.values()))[0].measured_on(protocol)
+    axes[1].set(title=f"measured, {protocol} protocol, {' and '.join(sets)} test", ylabel="AUC (%)")
     for axis in axes:
         axis.set(xscale="log", xlabel=label, xticks=at, xticklabels=[f"{x:g}" for x in at])
         axis.minorticks_off()
@@ -211,13 +214,15 @@ def difference_figure(claims: list[Claim], protocol: str):
         if not (found := decisive(claim, protocol)):
             continue
         source, d = found
-        get = experiments.recorded_results if source == "recorded" else experiments.built_results
-        each = claim.margin + experiments.differences(get(claim.above, protocol), get(claim.below, protocol)).mean(0)
+        get = experiments.built_results if source == "this build" else experiments.recorded_results
+        pair = (get(cell, protocol) for cell in (claim.above, claim.below))
+        sets = claim.above.measured_on(protocol if source == "this build" else experiments.recorded_protocol(protocol))
+        each = claim.margin + experiments.differences(*pair, claim.above.metric, sets).mean(0)
         axis.plot(each, [row] * len(each), "o", color=SERIES[0], alpha=0.5)
         axis.errorbar(d.mean, row, xerr=[[d.mean - d.low], [d.high - d.mean]], fmt="D", color=SERIES[1], capsize=4)
     axis.axvline(0, color="0.3", linewidth=1)
     axis.set(yticks=range(len(claims)), yticklabels=[claim.text for claim in claims], ylim=(len(claims) - 0.5, -0.5))
-    axis.set(title="difference by sequence (dots), mean with 95 % interval (diamond)", xlabel="AUC points")
+    axis.set(title="difference by sequence (dots), mean with 95 % interval (diamond)", xlabel="points")
     return figure
 
 
@@ -234,7 +239,7 @@ def gains_figure(table: experiments.Table, base: str, protocol: str):
         axis.errorbar(d.mean, place, xerr=spread, fmt="o", color=SERIES[0], capsize=3)
     axis.axvline(0, color="0.3", linewidth=1)
     axis.set(yticks=range(len(found)), yticklabels=[row for _, row in found])
-    axis.set(title="one part changed at a time", xlabel="points of AUC gained on development videos, 95 % interval")
+    axis.set(title="changes to the starting point", xlabel="points of AUC gained on development videos, 95 % interval")
     return figure
 
 

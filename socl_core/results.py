@@ -96,9 +96,10 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name].astype(np.float64, casting="same_kind") for name in arrays.files}
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error):
         raise DataError(
-            f"cannot read {path} ({error}); expected a folder or an npz with one array a sequence"
+            f"{path} holds no boxes: expected a folder of <sequence>.txt, a line x,y,w,h each frame, or an npz with "
+            "one array a sequence"
         ) from None
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from socl_core import methods
 from socl_core.annotation import BOX_OVER_POINT
@@ -52,15 +52,15 @@ class RunSpec(BaseModel):
     radius: float = Field(16.0, gt=0, description="radius of positives in pixels (box condition)")
 
     # network and optimisation
-    backbone: Literal["alexnet", "resnet10", "resnet18", "resnet50"] = "alexnet"
+    backbone: Literal["alexnet", "resnet10", "resnet18", "resnet50"] = Field("alexnet", description="the network")
     init: str | None = Field(None, description="file of weights the backbone starts from, in torchvision's names")
     width: float = Field(1.0, gt=0, le=4, description="factor on the channels of the backbone")
     crop: int = Field(255, ge=127, le=255, description="side of training crops, with the cells centred in it")
-    steps: int = Field(..., ge=0)
+    steps: int = Field(..., ge=0, description="of training, a batch each")
     batch: int = Field(16, ge=2, description="videos a batch; at most as many as there are")
     optimiser: Literal["sgd", "adamw"] = Field("sgd", description="sgd with momentum .9, or adamw")
-    lr: float = Field(0.01, gt=0)
-    weight_decay: float = Field(5e-4, ge=0)
+    lr: float = Field(0.01, gt=0, description="learning rate at its highest")
+    weight_decay: float = Field(5e-4, ge=0, description="of the optimiser")
     backbone_lr: float = Field(1.0, ge=0, description="factor on the learning rate of the backbone")
     max_gap: int = Field(100, gt=1, description="most frames between the two of a pair")
     shift: float = Field(16.0, ge=0, description="random shift of training crops, at most so many pixels")
@@ -70,7 +70,7 @@ class RunSpec(BaseModel):
     search: int = Field(256, ge=64, le=256, multiple_of=16, description="side of search crops; of templates half of it")
     dim: int = Field(256, ge=8, multiple_of=8, description="channels of tokens")
     layers: int = Field(4, ge=1, description="fusion layers")
-    heads: int = Field(8, ge=1)
+    heads: int = Field(8, ge=1, description="of attention")
     hidden: int = Field(2048, ge=1, description="width of feed-forward networks")
     dropout: float = Field(0.1, ge=0, lt=1)
     anchored: bool = Field(
@@ -84,18 +84,29 @@ class RunSpec(BaseModel):
     )
 
     # inference and evaluation
-    correlation: Literal["cosine", "dot"] = "cosine"
-    scales: int = Field(3, ge=1)
-    window_influence: float = Field(0.176, ge=0, le=1)
+    correlation: Literal["cosine", "dot"] = Field("cosine", description="of template and search features")
+    scales: int = Field(3, ge=1, description="at which a tracker looks for its target")
+    window_influence: float = Field(
+        0.176,
+        ge=0,
+        le=1,
+        description="share of the Hann window in the response, which keeps a tracker near its last place",
+    )
     size_rate: float = Field(1.0, gt=0, le=1, description="how fast TransT takes over sizes; 1 as published [R]")
     solver: Literal["closed", "cg"] = Field(
         "cg", description="of the correlation filter: conjugate gradient, or closed form"
     )
     update: float = Field(0.02, ge=0, lt=1, description="learning rate of the correlation filter, a frame")
     test: tuple[str, ...] = Field(("composite",), description="sets to evaluate on")
-    test_videos: int | None = Field(None, gt=0)
-    test_frames: int | None = Field(None, gt=0)
+    test_videos: int | None = Field(None, gt=0, description="at most this many videos of each set")
+    test_frames: int | None = Field(None, gt=0, description="at most the first so many frames of each video")
     split: str = Field("test", description="split of the evaluation sets; a selection must use dev")
+
+    @field_validator("data", "test", mode="before")
+    @classmethod
+    def _one_or_several(cls, names):
+        """A text names one data set, or several with commas."""
+        return [name.strip() for name in names.split(",")] if isinstance(names, str) else names
 
     @model_validator(mode="after")
     def _crop_fits_the_grid(self):

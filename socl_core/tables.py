@@ -9,7 +9,7 @@ from socl_core.claims import Claim, MapClaim, decisive, gains
 from socl_core.experiments import Cell
 from socl_core.provenance import command_html, page_name
 from socl_core.spec import RunSpec
-from socl_core.statistics import Estimate, verdict
+from socl_core.statistics import Estimate
 
 KINDS = {"paper": "paper", "recorded": "recorded", "build": "this build"}
 RESULTS = {"recorded": experiments.recorded_results, "build": experiments.built_results}
@@ -28,8 +28,7 @@ def claims_table(claims: list[Claim], protocol: str) -> str:
         for source, d in claim.measured(protocol).items():
             number = _difference(claim, source, d, protocol, "table", f"{d.mean:+.1f}")
             interval = f"<small>[{d.low:+.1f}, {d.high:+.1f}]</small>"
-            word = _verdict(verdict(d)) if d.seeds > 1 else "one seed"  # which alone decides nothing
-            cells = (paper, source, f"{number} {interval}", word)
+            cells = (paper, source, f"{number} {interval}", _verdict(claim, d))
             body += f'<tr><th scope="row">{escape(claim.text)}</th>'
             body += "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
     head = ("claim", "paper", "runs", "difference", "verdict")
@@ -51,11 +50,11 @@ def claims_words(claims: list[Claim], protocol: str) -> str:
             continue
         source, d = found
         number = _difference(claim, source, d, protocol, "words", f"{d.mean:+.1f}")
-        seeds = f"{d.seeds} seed{'s' if d.seeds > 1 else ''}"
+        meaning = meanings[claim.verdict(d)] if d.seeds > 1 else "one seed decides nothing"
         paper = "" if claim.paper is None else f", {claim.paper:+.1f} in the paper"
         sentences.append(
-            f"<p><em>{text}</em>: <strong>{verdict(d)}</strong>; {number} points ({source}, {seeds}, "
-            f"{d.low:+.1f} to {d.high:+.1f}; {meanings[verdict(d)]}){paper}.</p>"
+            f"<p><em>{text}</em>: <strong>{claim.verdict(d)}</strong>; {number} points ({source}, {_seeds(d.seeds)}, "
+            f"{d.low:+.1f} to {d.high:+.1f}; {meaning}){paper}.</p>"
         )
     return "".join(sentences)
 
@@ -64,16 +63,16 @@ def verdicts_html(claims: list[Claim | MapClaim], protocol: str) -> str:
     """Judged claims as a table with a coloured verdict each."""
     body = ""
     for claim in claims:
-        measured = word = "not run"
+        measured = word = _word("not run")
         if found := decisive(claim, protocol):
             source, d = found
-            word, text = verdict(d), f"{d.mean:+.1f} <small>[{d.low:+.1f}, {d.high:+.1f}]</small>"
+            word, text = _verdict(claim, d), f"{d.mean:+.1f} <small>[{d.low:+.1f}, {d.high:+.1f}]</small>"
             measured = _difference(claim, source, d, protocol, "glance", text)
         paper = "–" if claim.paper is None else f"{claim.paper:+.1f}"
         body += (
             f'<tr><td>{escape(claim.section)} <span class="tag tag-{claim.tag.lower()}">{claim.tag}</span></td>'
             f'<th scope="row">{escape(claim.text)}</th><td>{paper}</td><td>{measured}</td>'
-            f"<td>{_verdict(word)}</td></tr>"
+            f"<td>{word}</td></tr>"
         )
     label = "Claims of the paper and what became of them; differences in points"
     return scrolled(label, ("where", "claim", "paper", "measured", "verdict"), body, "claims")
@@ -89,7 +88,7 @@ def gains_html(table: experiments.Table, base: str, protocol: str) -> str:
             shown = word = "not run"
             if found := decisive(claim, protocol):
                 source, d = found
-                word, text = words[verdict(d)], f"{d.mean:+.1f} <small>[{d.low:+.1f}, {d.high:+.1f}]</small>"
+                word, text = words[claim.verdict(d)], f"{d.mean:+.1f} <small>[{d.low:+.1f}, {d.high:+.1f}]</small>"
                 shown = _difference(claim, source, d, protocol, "gain", text)
             body += f"<td>{shown}</td>"
         body += f"<td>{word}</td></tr>"
@@ -119,20 +118,24 @@ def sequences_html(found: dict[str, dict[str, dict]], label: str) -> str:
     return scrolled(escape(label), ("sequence", *map(escape, found)), body)
 
 
-def _verdict(word: str) -> str:
-    return f'<span class="verdict verdict-{word.replace(" ", "-")}">{escape(word)}</span>'
+def _verdict(claim: Claim | MapClaim, d: Estimate) -> str:
+    alone = isinstance(claim, Claim) and d.seeds == 1
+    return _word(claim.verdict(d)) + (" <small>one seed</small>" if alone else "")
+
+
+def _word(verdict: str) -> str:
+    return f'<span class="verdict verdict-{verdict.replace(" ", "-")}">{escape(verdict)}</span>'
 
 
 def _difference(claim: Claim | MapClaim, source: str, d: Estimate, protocol: str, place: str, text: str) -> str:
     """The difference of a claim, with the runs of both its sides; a claim about maps has no runs of its own."""
-    kind = "recorded" if source == "recorded" else "build"
-    sides = {}
+    kind = "build" if source == "this build" else "recorded"
+    sides, over = {}, "over videos"
     if isinstance(claim, Claim):
         for cell in (claim.above, claim.below):
             sides[f"{cell.row}, {cell.column}"] = RESULTS[kind](cell, protocol)
-    words = (
-        f"{claim.text}: {d.mean:+.1f} points, 95 % interval {d.low:+.1f} to {d.high:+.1f}, {_seeds(d.seeds)}, {source}"
-    )
+        over = _seeds(d.seeds)
+    words = f"{claim.text}: {d.mean:+.1f} points, 95 % interval {d.low:+.1f} to {d.high:+.1f}, {over}, {source}"
     return number_html(text, words, sides, kind, place + claim.section + claim.text)
 
 

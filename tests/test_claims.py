@@ -7,7 +7,7 @@ import pytest
 from test_experiments import fake_run
 from typer.testing import CliRunner
 
-from socl_core import claims, data
+from socl_core import claims, data, experiments
 from socl_core.claims import Claim, MapClaim, all_claims, gains, judged, of_table
 from socl_core.cli import app
 from socl_core.experiments import KEPT, START, STARTED, find_table
@@ -33,8 +33,10 @@ def test_the_noise_may_cost_as_much_as_the_papers_lead(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     claim = of_table("noise")[0]
     assert claim.margin == pytest.approx(2.1) and claim.tag == "A"
-    fake_run(claim.below, "smoke", 0, [50, 40], tmp_path / "runs")
-    fake_run(claim.above, "smoke", 0, [49, 39], tmp_path / "runs")  # one point less, whatever the sequence
+    monkeypatch.setattr(experiments, "build_seeds", lambda _: [0, 1])
+    for seed in (0, 1):  # one point less, whatever the sequence
+        fake_run(claim.below, "smoke", seed, [50, 40], tmp_path / "runs")
+        fake_run(claim.above, "smoke", seed, [49, 39], tmp_path / "runs")
     found = judged(claim, "smoke")
     assert found["difference"] == pytest.approx(1.1) and found["interval"] == pytest.approx([1.1, 1.1])
     assert found["verdict"] == "reproduced"
@@ -62,8 +64,10 @@ def test_gains_are_over_the_starting_point(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     table = find_table("recipe")
     row, claim = next((row, columns["all"]) for row, columns in gains(table, START).items())
-    fake_run(claim.below, "smoke", 0, [40, 60], tmp_path / "runs")
-    fake_run(claim.above, "smoke", 0, [43, 62], tmp_path / "runs")
+    monkeypatch.setattr(experiments, "build_seeds", lambda _: [0, 1])
+    for seed in (0, 1):
+        fake_run(claim.below, "smoke", seed, [40, 60], tmp_path / "runs")
+        fake_run(claim.above, "smoke", seed, [43, 62], tmp_path / "runs")
     html = gains_html(table, START, "smoke")
     assert f'<th scope="row">{row}</th>' in html and "+2.5 <small>[+2.0, +3.0]</small>" in html and ">better<" in html
     assert html.count("not run") and f'<th scope="row">{START}</th>' not in html

@@ -70,7 +70,12 @@ def trained(tmp_path_factory):
         (["top", "--image", "none.jpg", "--point", "1,2", "--eta", "1.5", "--out", "x.png"], ["0 < eta <= 1"]),
         (["evaluate", "--weights", "none", "--data", "composite"], ["none", "socl train"]),
         (["evaluate", "--weights", "none", "--data", "composite", "--export", "otbb:x"], ["did you mean 'otb'"]),
-        (["metrics", "--convention", "otb", "--boxes", "none", "--annotations", "none"], ["cannot read none"]),
+        (["metrics", "--convention", "otb", "--boxes", "none", "--annotations", "none"], ["none holds no boxes"]),
+        (["evaluate", "--data", "composite", "--split", "banana"], ["unknown split of composite 'banana'"]),
+        (["track", "--frames", "x", "--init", "1,2,3,4", "--out", "."], [". is a folder"]),
+        (["track", "--frames", "x", "--init", "1,2,3,4", "--out", "b", "--render", "c.gif"], ["c.gif", ".mp4"]),
+        (["top", "--image", "none.jpg", "--point", "1,2", "--out", "x.jpg"], ["x.jpg", ".png"]),
+        (["why", "3f2a"], ["no runs in ./runs"]),
     ],
 )  # fmt: skip
 def test_a_mistake_exits_with_2_and_names_what_was_expected(arguments, words, tmp_path):
@@ -100,6 +105,28 @@ def test_train_refuses_the_folder_of_another_run(trained):
     done = socl("train", *TINY, "--seed", 4, "--out", "my_run", cwd=trained)
     assert done.returncode == 2
     assert "another run" in done.stderr
+
+
+def test_a_start_that_came_to_nothing_does_not_block_its_folder(tmp_path):
+    for name in ("none", "nothing"):  # a typing error, and another
+        done = socl("train", *TINY, "--data", f"clicks:{tmp_path / name}", "--out", "x", cwd=tmp_path)
+        assert done.returncode == 2 and f"there is no folder {tmp_path / name}" in done.stderr
+
+
+def test_clicks_are_no_boxes_to_score(tmp_path):
+    (tmp_path / "own/a").mkdir(parents=True)
+    for number in (1, 2):
+        cv2.imwrite(str(tmp_path / f"own/a/{number}.png"), np.zeros((30, 40, 3), np.uint8))
+    (tmp_path / "own/a/clicks.csv").write_text("image,x,y\n1.png,3,4\n2.png,3,4\n")
+    done = socl("evaluate", "--data", "clicks:own", cwd=tmp_path)
+    assert done.returncode == 2 and "has clicks alone" in done.stderr
+
+
+def test_parameters_are_listed_with_their_meaning(tmp_path):
+    lines = socl("parameters", "--method", "transt", cwd=tmp_path).stdout.splitlines()
+    assert any(line.split()[:2] == ["search", "96"] and "search crops" in line for line in lines)
+    values = json.loads(socl("parameters", "--json", cwd=tmp_path).stdout)
+    assert values["eta"] == 0.1 and values["test"] == ["composite"]
 
 
 def test_track_writes_one_line_a_frame_and_a_playable_clip(trained):
@@ -212,7 +239,7 @@ def test_select_orders_settings_by_their_score_on_dev(tmp_path):
 
 
 def test_status_and_table_say_what_is_there(tmp_path):
-    assert "no runs yet" in socl("status", cwd=tmp_path).stdout
+    assert "no runs in ./runs yet" in socl("status", cwd=tmp_path).stdout
     done = socl("table", "2", "--protocol", "smoke", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     cells = json.loads(done.stdout)["cells"]

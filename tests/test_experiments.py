@@ -10,7 +10,7 @@ from socl_core.errors import UsageError
 from socl_core.report import difference_figure
 from socl_core.runs import Run
 from socl_core.spec import make_spec, protocols
-from socl_core.tables import claims_table, claims_words, table_html
+from socl_core.tables import claims_table, claims_words, table_html, verdicts_html
 
 
 def fake_run(cell, protocol, seed, values, root):
@@ -141,13 +141,18 @@ def test_a_claim_is_judged_by_its_runs(tmp_path, monkeypatch, values, word):
     assert "not run yet" in claims_words([claim], "smoke") and claim.measured("smoke") == {}
     fake_run(claim.above, "smoke", 0, values, tmp_path / "runs")
     fake_run(claim.below, "smoke", 0, [45, 50], tmp_path / "runs")
+    alone = claims_words([claim], "smoke") + claims_table([claim], "smoke") + verdicts_html([claim], "smoke")
+    assert alone.count("inconclusive</") == 3 and "one seed decides nothing" in alone  # whatever its numbers
+    monkeypatch.setattr(experiments, "build_seeds", lambda _: [0, 1])
+    fake_run(claim.above, "smoke", 1, values, tmp_path / "runs")
+    fake_run(claim.below, "smoke", 1, [45, 50], tmp_path / "runs")
     words, table = claims_words([claim], "smoke"), claims_table([claim], "smoke")
     d = np.mean(values) - 47.5
     for run in (claim.above.spec("smoke", 0), claim.below.spec("smoke", 0)):
         assert f'href="../records/build-{Run.of(run).id}.html"' in words
     words, table = (re.sub("<span popover.*?</code></span>|<[^>]+>", " ", html) for html in (words, table))
-    assert re.search(rf"{word} ; +{re.escape(f'{d:+.1f}')} +points \(this build, 1 seed", words)
-    assert "+11.4 in the paper" in words and table.split()[-2:] == ["one", "seed"]
+    assert re.search(rf"{word} ; +{re.escape(f'{d:+.1f}')} +points \(this build, 2 seeds", words)
+    assert "+11.4 in the paper" in words and table.split()[-1] == word
     assert re.search(rf"\+11.4 +this build +{re.escape(f'{d:+.1f}')} ", table)
     axis = difference_figure([claim], "smoke").axes[0]
     assert axis.lines[0].get_xdata().tolist() == [values[0] - 45, values[1] - 50]
@@ -169,9 +174,17 @@ def test_a_grid_is_every_combination():
 def test_a_new_record_takes_the_place_of_an_earlier_one_of_the_same_spec(tmp_path):
     first, other = (make_spec("smoke", "mil", seed=seed).model_dump(mode="json") for seed in (0, 1))
     old = {key: value for key, value in first.items() if key != "point_noise"}  # from before there was this parameter
-    for name, spec, auc in (("a", old, 0.5), ("b", other, 0.4), ("c", first, 0.503), ("c", first, 0.503)):
+    done = (
+        ("a", old, 0.5, 1),
+        ("b", other, 0.4, 1),
+        ("c", first, 0.503, 1),
+        ("c", first, 0.503, 1),
+        ("d", first, 0.5, 1),
+    )
+    for name, spec, auc, seconds in (*done, ("d", first, 0.51, 2)):
         result = {"id": name, "spec": spec, "mean": {"composite": {"auc": auc}}, "provenance": {"code": f"code {name}"}}
-        experiments.record(result, tmp_path)
-    assert sorted(path.name for path in (tmp_path / "smoke").iterdir()) == ["mil-s0-c.json", "mil-s1-b.json"]
-    kept = json.loads((tmp_path / "smoke" / "mil-s0-c.json").read_text())["repeats"]
-    assert kept == [{"id": "a", "code": "code a", "distance": pytest.approx(0.003)}]
+        experiments.record(result | {"seconds": {"training": seconds}}, tmp_path)
+    assert sorted(path.name for path in (tmp_path / "smoke").iterdir()) == ["mil-s0-d.json", "mil-s1-b.json"]
+    kept = json.loads((tmp_path / "smoke" / "mil-s0-d.json").read_text())["repeats"]
+    # Distances are to the present record; the same code twice counts once for each time that it ran.
+    assert [(entry["id"], round(entry["distance"], 6)) for entry in kept] == [("a", 0.01), ("c", 0.007), ("d", 0.01)]

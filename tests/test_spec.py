@@ -30,6 +30,11 @@ def test_both_conditions_train_on_the_same_network_and_data(protocol, tracker):
     assert boxes.labelled == pytest.approx(1 / 4.5) or protocol == "smoke"  # 22.2 % of the frames
 
 
+def test_a_text_names_one_data_set_or_several():
+    assert make_spec("smoke", "mil", test="otb:some/where").test == ("otb:some/where",)
+    assert make_spec("smoke", "mil", data="composite, real_mini").data == ("composite", "real_mini")
+
+
 def test_the_papers_default_is_eta_of_ten_per_cent():
     spec = make_spec("laptop", "socl-siam")
     assert spec.eta == 0.1 and spec.head is False

@@ -35,7 +35,8 @@ def find(root: Path, split: str, wanted: Iterable[str] | None = None) -> dict[st
     """Where the videos below `root` lie. Raises `UsageError` for an unknown name, `DataError` where there is none."""
     places = {path.parent.name: Place(path.parent, path) for path in sorted(root.glob(PATTERNS[0]))}
     if not places:
-        raise DataError(f"no clicked video in {root}: expected {EXPECTED}")
+        hint = "; give the folder above it" if (root / ANNOTATIONS[0]).exists() else ""
+        raise DataError(f"no clicked video in {root}: expected {EXPECTED}{hint}")
     return {name: places[name] for name in select(list(places), wanted)}
 
 
@@ -53,7 +54,7 @@ def read(name: str, place: Place) -> Sequence:
     """One video. `valid` where there is a click; no boxes.
 
     Raises `DataError` naming file and row for a wrong header, an image that is not there or clicked twice, and a
-    click that is no pair of numbers or outside of the frame.
+    click that is no pair of numbers or outside of the frame; and for fewer than two clicks, of which nothing can learn.
     """
     images = image_files(place.images)
     index = {path.name: i for i, path in enumerate(images)}
@@ -61,10 +62,15 @@ def read(name: str, place: Place) -> Sequence:
     points = np.full((len(images), 2), np.nan)
     rows = list(csv.reader(read_text(place.annotation).splitlines()))
     if not rows or [field.strip() for field in rows[0]] != HEADER:
-        raise DataError(f"{place.annotation}, row 1: expected the header {','.join(HEADER)}, found {rows[:1]}")
+        found = ",".join(rows[0]) if rows else "nothing"
+        raise DataError(
+            f"{place.annotation}, row 1: expected the header {','.join(HEADER)}, with commas, found {found[:60]}"
+        )
     for number, row in enumerate(rows[1:], 2):
+        if not row:
+            continue
         where = f"{place.annotation}, row {number}"
-        image, point = row[0] if row else "", _point(row)
+        image, point = row[0], _point(row)
         if image not in index:
             raise DataError(f"{where}: expected the name of an image of {place.images}, found {image!r}")
         if not np.isnan(points[index[image]]).all():
@@ -72,6 +78,8 @@ def read(name: str, place: Place) -> Sequence:
         if point is None or not (0 <= point[0] < width and 0 <= point[1] < height):
             raise DataError(f"{where}: expected x,y inside of {width} x {height} pixels, found {','.join(row[1:])!r}")
         points[index[image]] = point
+    if (count := np.isfinite(points[:, 0]).sum()) < 2:
+        raise DataError(f"{place.annotation}: expected at least 2 clicked images, found {count}")
     return Sequence(name, ImageFiles(images), points, None, ~np.isnan(points[:, 0]))
 
 

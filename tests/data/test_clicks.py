@@ -23,7 +23,7 @@ def clicked(root, name, rows, numbers=range(1, 5)):
 
 def test_a_click_belongs_to_the_image_it_names(tmp_path):
     clicked(tmp_path, "b", ["0003.jpg,39,29", "0001.jpg,2.5,0"])
-    clicked(tmp_path, "a", ["0001.jpg,1,1"])
+    clicked(tmp_path, "a", ["0001.jpg,1,1", "", "0002.jpg,1,1", ""])
     write_images(tmp_path / "not clicked", [1, 2])
     first, second = data.load(f"clicks:{tmp_path}", "train")
     assert (first.name, second.name, len(second)) == ("a", "b", 4)
@@ -34,7 +34,7 @@ def test_a_click_belongs_to_the_image_it_names(tmp_path):
 
 
 def test_a_new_click_changes_the_manifest(tmp_path):
-    home = clicked(tmp_path, "a", ["0001.jpg,1,1"])
+    home = clicked(tmp_path, "a", ["0001.jpg,1,1", "0002.jpg,1,1"])
     before = data.manifest(f"clicks:{tmp_path}", "train")
     (home / "clicks.csv").write_text("image,x,y\n0001.jpg,1,2\n")
     assert data.manifest(f"clicks:{tmp_path}", "train") != before
@@ -49,12 +49,13 @@ def test_a_new_click_changes_the_manifest(tmp_path):
         ("0002.jpg,nan,1", "inside of 40 x 30 pixels, found 'nan,1'"),
         ("0002.jpg,1", "inside of 40 x 30 pixels, found '1'"),
         ("0002.jpg,one,1", "found 'one,1'"),
-        ("", "row 3: expected the name of an image"),
+        (",1,1", "row 3: expected the name of an image"),
+        ("", "expected at least 2 clicked images, found 1"),
     ],
 )
 def test_a_bad_row_is_named(tmp_path, row, message):
     clicked(tmp_path, "a", ["0001.jpg,1,1", row])
-    with pytest.raises(DataError, match=f"clicks.csv, {message}" if message.startswith("row") else message):
+    with pytest.raises(DataError, match=message):
         data.load(f"clicks:{tmp_path}", "train")
 
 
@@ -62,8 +63,10 @@ def test_what_is_no_clicked_video_is_refused(tmp_path):
     assert "expected <video>/clicks.csv" in data.available(f"clicks:{tmp_path}")
     home = clicked(tmp_path, "a", [])
     (home / "clicks.csv").write_text("0001.jpg,1,1\n")
-    with pytest.raises(DataError, match="row 1: expected the header image,x,y"):
+    with pytest.raises(DataError, match="row 1: expected the header image,x,y, with commas, found 0001.jpg,1,1"):
         data.load(f"clicks:{tmp_path}", "train")
+    with pytest.raises(DataError, match="no clicked video in .*; give the folder above it"):
+        data.load(f"clicks:{home}", "train")
 
 
 def test_a_video_is_cut_into_images_of_the_layout(tmp_path):
@@ -71,10 +74,10 @@ def test_a_video_is_cut_into_images_of_the_layout(tmp_path):
     command = ["data", "frames", str(tmp_path / "my.mp4"), "--out", str(tmp_path / "own/my"), "--every", "3"]
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0 and "3 images in" in done.output
-    (tmp_path / "own/my/clicks.csv").write_text("image,x,y\n000004.jpg,5,6\n")
+    (tmp_path / "own/my/clicks.csv").write_text("image,x,y\n000004.jpg,5,6\n000007.jpg,5,6\n")
     (sequence,) = data.load(f"clicks:{tmp_path / 'own'}", "train")
     assert [path.stem for path in sequence.frames.paths] == ["000001", "000004", "000007"]
-    assert np.abs(sequence.frames[1].astype(int) - 60).max() < 12 and sequence.valid.tolist() == [False, True, False]
+    assert np.abs(sequence.frames[1].astype(int) - 60).max() < 12 and sequence.valid.tolist() == [False, True, True]
 
 
 def test_what_is_no_video_cannot_be_cut(tmp_path):
