@@ -29,7 +29,7 @@
     root.replaceChildren(
       element("div", { className: "controls" },
         element("label", {}, "Images of one video ", choose),
-        element("label", {}, "every ", every, " th of them"),
+        element("label", {}, "click one image of every ", every),
         element("label", {}, "go on from a clicks.csv ", earlier)),
       canvas, element("div", { className: "controls" }, back, skip, save), words);
 

@@ -89,8 +89,8 @@ def test_it_goes_on_from_a_file_and_corrects_it(tool, tmp_path):
 
 def test_a_part_of_the_images_and_bad_files(tool, tmp_path):
     page, folder = tool
-    page.get_by_label("every").fill("2")
-    page.get_by_label("every").press("Tab")
+    page.get_by_label("one image of every").fill("2")
+    page.get_by_label("one image of every").press("Tab")
     at(page, "frame8.png")
     click(page, 1, 1)
     at(page, "frame10.png")
