@@ -9,7 +9,7 @@ from socl_core import claims, experiments
 from socl_core.errors import UsageError
 from socl_core.report import difference_figure
 from socl_core.runs import Run
-from socl_core.spec import make_spec, protocols
+from socl_core.spec import RunSpec, make_spec, protocols
 from socl_core.tables import claims_table, claims_words, table_html, verdicts_html
 
 
@@ -188,3 +188,12 @@ def test_a_new_record_takes_the_place_of_an_earlier_one_of_the_same_spec(tmp_pat
     kept = json.loads((tmp_path / "smoke" / "mil-s0-d.json").read_text())["repeats"]
     # Distances are to the present record; the same code twice counts once for each time that it ran.
     assert [(entry["id"], round(entry["distance"], 6)) for entry in kept] == [("a", 0.01), ("c", 0.007), ("d", 0.01)]
+
+
+def test_every_record_is_behind_a_cell():
+    """What no table shows any more would be a number without a place."""
+    cells = [cell for table in experiments.TABLES.values() for cell in table.cells]
+    wanted = {cell.spec("laptop", 0).model_copy(update={"seed": None}) for cell in cells}
+    for path in (experiments.RECORDED / "laptop").glob("*.json"):
+        spec = RunSpec.model_validate(json.loads(path.read_text())["spec"])
+        assert spec.model_copy(update={"seed": None}) in wanted, path.name
