@@ -31,6 +31,7 @@ from socl_core.experiments import (
     built_results,
     difference,
     find_table,
+    recorded_name,
     recorded_protocol,
     recorded_results,
 )
@@ -66,8 +67,7 @@ class Claim:
         Recorded results of another protocol, shown where a protocol has none, have it in their name.
         """
         own = recorded_protocol(protocol)
-        recorded = "recorded" if own == protocol else f"recorded ({own})"
-        sources = {recorded: (recorded_results, own), "this build": (built_results, protocol)}
+        sources = {recorded_name(protocol): (recorded_results, own), "this build": (built_results, protocol)}
         found = {}
         for source, (get, own) in sources.items():
             pair = [get(cell, protocol) for cell in (self.above, self.below)]

@@ -18,6 +18,7 @@ from socl_core.cli_options import (
     AsJson,
     DataRoot,
     Device,
+    MethodName,
     Protocol,
     Weights,
     check_file,
@@ -27,7 +28,6 @@ from socl_core.cli_options import (
 from socl_core.cli_prior import objectness_app, prior_app
 from socl_core.cli_runs import runs_app
 from socl_core.errors import SoclError, UsageError, known
-from socl_core.methods import NAMES
 
 app = typer.Typer(
     help="Visual trackers trained from single point annotations: train, track, evaluate, tables, book.",
@@ -38,7 +38,6 @@ app.add_typer(prior_app, name="prior")
 app.add_typer(objectness_app, name="objectness")
 app.add_typer(data_app, name="data")
 app.add_typer(runs_app)
-MethodName = Annotated[str, typer.Option(help=", ".join(NAMES))]
 
 
 def main() -> None:
@@ -118,19 +117,6 @@ def train(
         print(f"{name}: AUC {100 * mean['auc']:.1f}, precision {100 * mean['precision']:.1f}")
     if (out / "weights.safetensors").exists():
         print(f"weights: {out / 'weights.safetensors'}")
-
-
-@app.command()
-def parameters(method: MethodName = "socl-siam", protocol: Protocol = "laptop", json_: AsJson = False) -> None:
-    """Every parameter that --set can change, with its value for a method at a protocol."""
-    from socl_core.spec import RunSpec, make_spec
-
-    values = make_spec(protocol, method).model_dump(mode="json", exclude={"protocol", "method"})
-    if json_:
-        print(json.dumps(values, indent=1))
-        return
-    for name, value in values.items():
-        print(f"{name:17} {json.dumps(value):16} {RunSpec.model_fields[name].description or ''}".rstrip())
 
 
 @app.command()

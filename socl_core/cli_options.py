@@ -8,6 +8,7 @@ import typer
 import yaml
 
 from socl_core.errors import UsageError
+from socl_core.methods import NAMES
 
 
 def _use_root(root: Path | None) -> Path | None:
@@ -22,6 +23,7 @@ DataRoot = Annotated[
 ]
 SHIPPED = Path(__file__).parent / "weights" / "socl-siam.safetensors"
 Weights = Annotated[Path, typer.Option(help="Weights written by `socl train`; by default those of the package.")]
+MethodName = Annotated[str, typer.Option(help=", ".join(NAMES))]
 Protocol = Annotated[str, typer.Option(help="smoke, laptop, reference or paper.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

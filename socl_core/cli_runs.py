@@ -1,4 +1,4 @@
-"""`socl status`, `socl why`, `socl gc`: the run store."""
+"""`socl status`, `socl why`, `socl gc`: the run store; `socl parameters`: what a run can be told."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from socl_core.cli_options import AsJson, DataRoot, Device
+from socl_core.cli_options import AsJson, DataRoot, Device, MethodName, Protocol
 from socl_core.errors import DataError, UsageError, unknown
 
 runs_app = typer.Typer()
@@ -104,6 +104,19 @@ def weights(run: RunId, out: Annotated[Path, typer.Option(help="The file to writ
         halves = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
         write_atomic(out, save(halves, file.metadata()))
     print(f"{out}: {out.stat().st_size / 1e3:.0f} kB")
+
+
+@runs_app.command()
+def parameters(method: MethodName = "socl-siam", protocol: Protocol = "laptop", json_: AsJson = False) -> None:
+    """Every parameter that --set can change, with its value for a method at a protocol."""
+    from socl_core.spec import RunSpec, make_spec
+
+    values = make_spec(protocol, method).model_dump(mode="json", exclude={"protocol", "method"})
+    if json_:
+        print(json.dumps(values, indent=1))
+        return
+    for name, value in values.items():
+        print(f"{name:17} {json.dumps(value):16} {RunSpec.model_fields[name].description or ''}".rstrip())
 
 
 @runs_app.command()

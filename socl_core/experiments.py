@@ -12,7 +12,7 @@ from socl_core.annotation import BUDGETS
 from socl_core.data.files import write_atomic
 from socl_core.errors import UsageError, unknown
 from socl_core.identity import run_code
-from socl_core.provenance import kept
+from socl_core.provenance import kept, repeats
 from socl_core.runs import RUNS, Run
 from socl_core.spec import RunSpec, make_spec, read_protocol
 from socl_core.statistics import Estimate, estimate
@@ -299,7 +299,7 @@ def record(result: dict, folder: Path = RECORDED, root: Path = RUNS) -> Path:
     content = result | kept(Run(root / spec.protocol / result["id"]), result)
     found = {other: json.loads(other.read_text()) for other in path.parent.glob(f"{spec.method}-s{spec.seed}-*.json")}
     earlier = {other: old for other, old in found.items() if RunSpec.model_validate(old["spec"]) == spec}
-    content["repeats"] = [entry for old in earlier.values() for entry in _repeats(old, result)]
+    content["repeats"] = [entry for old in earlier.values() for entry in repeats(old, result)]
     write_atomic(path, json.dumps(content, indent=1) + "\n")
     for other in earlier.keys() - {path}:
         other.unlink()
@@ -307,24 +307,15 @@ def record(result: dict, folder: Path = RECORDED, root: Path = RUNS) -> Path:
     return path
 
 
-def _repeats(old: dict, new: dict) -> list[dict]:
-    """The repeats that an earlier record names, and itself unless it is the same execution: their id, code, mean AUC
-    by data set, and the largest distance of one to that of the new result."""
-    found = [*old.get("repeats", [])]
-    if (old["id"], old.get("seconds")) != (new["id"], new.get("seconds")):  # nothing takes as long twice
-        auc = {name: mean.get("auc", 0) for name, mean in old["mean"].items()}
-        found.append({"id": old["id"], "code": old["provenance"]["code"], "auc": auc})
-    return [entry | {"distance": _distance(entry["auc"], new)} if "auc" in entry else entry for entry in found]
-
-
-def _distance(auc: dict[str, float], new: dict) -> float:
-    """The largest difference between mean AUCs by data set and those of a result."""
-    return max(abs(auc[name] - mean.get("auc", 0)) for name, mean in new["mean"].items())
-
-
 def recorded_protocol(protocol: str, folder: Path = RECORDED) -> str:
     """The protocol whose recorded results a page of `protocol` shows: its own, or laptop where it has none."""
     return protocol if (folder / protocol).is_dir() else "laptop"
+
+
+def recorded_name(protocol: str) -> str:
+    """What recorded results are called on a page of `protocol`: those of another protocol are named after it."""
+    own = recorded_protocol(protocol)
+    return "recorded" if own == protocol else f"recorded ({own})"
 
 
 def recorded_results(cell: Cell, protocol: str, folder: Path = RECORDED) -> list[dict]:

@@ -78,3 +78,18 @@ def kept(run: Run, result: dict) -> dict:
 def _rounded(box: np.ndarray) -> list[float] | None:
     """To a tenth of a pixel; None for a box that is not finite, which JSON cannot hold."""
     return np.round(box, 1).tolist() if np.isfinite(box).all() else None
+
+
+def repeats(old: dict, new: dict) -> list[dict]:
+    """The repeats that an earlier record names, and itself unless it is the same execution: their id, code, mean AUC
+    by data set, and the largest distance of one to that of the new result."""
+    found = [*old.get("repeats", [])]
+    if (old["id"], old.get("seconds")) != (new["id"], new.get("seconds")):  # nothing takes as long twice
+        auc = {name: mean.get("auc", 0) for name, mean in old["mean"].items()}
+        found.append({"id": old["id"], "code": old["provenance"]["code"], "auc": auc})
+    return [entry | {"distance": _distance(entry["auc"], new)} if "auc" in entry else entry for entry in found]
+
+
+def _distance(auc: dict[str, float], new: dict) -> float:
+    """The largest difference between mean AUCs by data set and those of a result."""
+    return max(abs(auc[name] - mean.get("auc", 0)) for name, mean in new["mean"].items())

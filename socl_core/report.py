@@ -181,8 +181,6 @@ def sweep_figure(table: experiments.Table, protocol: str):
 def _line_figure(rows: dict[str, list[experiments.Cell]], at: list[float], protocol: str, label: str):
     """Cells of some rows at places `at` on a logarithmic axis: left the paper's numbers, right the measured ones."""
     style()
-    own = experiments.recorded_protocol(protocol)
-    recorded = "recorded" if own == protocol else f"recorded ({own})"
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     for colour, (row, cells) in zip(SERIES, rows.items()):
         paper = [(x, cell.paper) for x, cell in zip(at, cells) if cell.paper]
@@ -194,7 +192,7 @@ def _line_figure(rows: dict[str, list[experiments.Cell]], at: list[float], proto
             if found:
                 mean = np.array([e.mean for _, e in found])
                 spread = np.abs(np.array([[e.low, e.high] for _, e in found]).T - mean)
-                name = f"{row}, {'this build' if source == 'built' else recorded}"
+                name = f"{row}, {'this build' if source == 'built' else experiments.recorded_name(protocol)}"
                 axes[1].errorbar([x for x, _ in found], mean, spread, fmt=dash, color=colour, capsize=3, label=name)
     axes[0].set(title="paper, OTB-13", ylabel="AUC (%)")
     sets = next(iter(rows.values()))[0].measured_on(protocol)

@@ -193,8 +193,7 @@ def table_html(table: experiments.Table, protocol: str) -> str:
 def _table_part(table: experiments.Table, rows: list[str], columns: list[str], title: str, protocol: str) -> str:
     own = {cell.column: ", ".join(cell.measured_on(protocol)) for cell in table.cells if cell.row in rows}
     head = ["method", "", *(f"{escape(column)}<br><small>{escape(own[column])}</small>" for column in columns)]
-    source = experiments.recorded_protocol(protocol)
-    names = KINDS | ({"recorded": f"recorded ({source})"} if source != protocol else {})
+    names = KINDS | {"recorded": experiments.recorded_name(protocol)}
     kinds = "".join(f'<span class="{kind}">{escape(text)}</span>' for kind, text in names.items())
     kinds = f'<td class="kinds">{kinds}</td>'
     body = ""
