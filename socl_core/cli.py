@@ -14,7 +14,7 @@ import typer
 from socl_core.cli_book import book_app
 from socl_core.cli_data import data_app
 from socl_core.cli_options import (
-    SHIPPED,
+    DEFAULT_WEIGHTS,
     AsJson,
     DataRoot,
     Device,
@@ -124,7 +124,7 @@ def track(
     frames: Annotated[Path, typer.Option(help="A folder of numbered images, or a video file.")],
     init: Annotated[str, typer.Option(help="First box x,y,w,h; x,y is its left top pixel, 0-based.")],
     out: Annotated[Path, typer.Option(help="Text file for the boxes, one x,y,w,h a line.")],
-    weights: Weights = SHIPPED,
+    weights: Weights = DEFAULT_WEIGHTS,
     render: Annotated[Path | None, typer.Option(help="Also write an mp4 with the boxes drawn.")] = None,
     device: Device = "auto",
 ) -> None:
@@ -172,7 +172,7 @@ def evaluate(
     data: Annotated[
         str, typer.Option(help="composite, otb, otb_dev, real_mini, or got10k, lasot, otb, trackingnet:PATH.")
     ],
-    weights: Weights = SHIPPED,
+    weights: Weights = DEFAULT_WEIGHTS,
     split: Annotated[
         str | None, typer.Option(help="A split of the data set, or dev; by default the one for final numbers.")
     ] = None,

@@ -21,8 +21,20 @@ DataRoot = Annotated[
     Path | None,
     typer.Option("--data-root", callback=_use_root, help="Folder of the named data sets; else SOCL_DATA, else ./data."),
 ]
-SHIPPED = Path(__file__).parent / "weights" / "socl-siam.safetensors"
-Weights = Annotated[Path, typer.Option(help="Weights written by `socl train`; by default those of the package.")]
+SHIPPED = {path.stem: path for path in sorted((Path(__file__).parent / "weights").glob("*.safetensors"))}
+
+
+def _of_the_package(path: Path) -> Path:
+    return path if path.exists() else SHIPPED.get(str(path), path)
+
+
+Weights = Annotated[
+    Path,
+    typer.Option(
+        callback=_of_the_package, help=f"A file written by `socl train`, or {' or '.join(SHIPPED)} of the package."
+    ),
+]
+DEFAULT_WEIGHTS = Path("socl-siam")  # twice as fast as socl-cf
 MethodName = Annotated[str, typer.Option(help=", ".join(NAMES))]
 Protocol = Annotated[str, typer.Option(help="smoke, laptop, reference or paper.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]

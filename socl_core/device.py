@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -17,6 +18,15 @@ def fast_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
+
+
+def processor() -> str:
+    """Name of the processor and the instructions that torch uses of it: "AMD EPYC, AVX2", or "CPU, AVX2" where the
+    system does not tell its name."""
+    info = Path("/proc/cpuinfo")  # Linux only
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{next(iter(names), '') or 'CPU'}, {torch.backends.cpu.get_cpu_capability()}"
 
 
 @contextmanager
@@ -64,5 +74,5 @@ class Compute:
 
     def describe(self) -> str:
         """Name of the hardware, for the record of a run."""
-        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "CPU"
+        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else processor()
         return f"{name}, {'bfloat16' if self.bf16 else 'float32'}, torch {torch.__version__}"

@@ -190,6 +190,7 @@ STARTED = {"scale_rule": "window", "tau": 0.1, "tau_n": 0.1, "background": 0.05,
            "batch": 16, "steps": 200, "window_influence": 0.176}  # fmt: skip
 RECIPE = {  # one part of the reconstruction at a time
     START: {},
+    "crop scale: of pseudo boxes": {"scale_rule": "pseudo"},
     "crop scale: free": {"scale_rule": "free"},
     "temperature of the loss .05": {"tau": 0.05},
     "temperature of the loss .2": {"tau": 0.2},

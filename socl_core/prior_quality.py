@@ -13,7 +13,7 @@ import torch
 from scipy.optimize import brentq
 from tqdm import tqdm
 
-from socl_core.data.crops import EXEMPLAR, SEARCH, context_side, point_side, to_frame
+from socl_core.data.crops import EXEMPLAR, SCALE_RULES, SEARCH, context_side, point_sides, to_frame
 from socl_core.data.sequence import Sequence, evenly
 from socl_core.errors import DataError, known
 from socl_core.models.grid import Grid
@@ -21,7 +21,7 @@ from socl_core.objectness import CUES, Measure, Windows, cue_values, lattice_in_
 from socl_core.prior import entropy, mass_inside, top_map, window_sum
 
 PRIORS = ("objectness", "gaussian", "oracle")
-SCALES = ("window", "free", "box")
+SCALES = (*SCALE_RULES, "box")
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def frame_priors(
     if scale == "box":
         sides = context_side(*sequence.boxes[rows, 2:].T)
     else:
-        sides = np.full(len(rows), point_side(scale, images, windows, rng))
+        sides = point_sides(scale, images, windows, points, rng)
     found = []
     for window, point, side, box in zip(windows, points, sides, sequence.boxes[rows]):
         x, y = (to_frame(grid.centres(SEARCH), c, side * SEARCH / EXEMPLAR, SEARCH) + 0.5 for c in point)
@@ -107,7 +107,7 @@ def quality(
     """Means over at most `frames` frames of each video, each video of equal weight.
 
     prior: "objectness", "gaussian" (centred, of the same entropy frame by frame) or "oracle" (uniform on the
-    true box). scale: "window", "free" or "box", as in training. find: (image, point) -> `Windows`.
+    true box). scale: "pseudo", "window", "free" or "box", as in training. find: (image, point) -> `Windows`.
     Returns in_box_mass; gaussian_in_box_mass, of the centre Gaussian of equal entropy; mass_ratio of the two;
     effective_cells, exp of the entropy; centre_hit, share of frames whose peak lies in the box; size_error, mean
     |log2| of the crop's side over that of the true box; seconds_per_crop of `find`; n, frames.

@@ -81,12 +81,13 @@ def _rounded(box: np.ndarray) -> list[float] | None:
 
 
 def repeats(old: dict, new: dict) -> list[dict]:
-    """The repeats that an earlier record names, and itself unless it is the same execution: their id, code, mean AUC
-    by data set, and the largest distance of one to that of the new result."""
+    """The repeats that an earlier record names, and itself unless it is the same execution: their id, code, device,
+    mean AUC by data set, and the largest distance of one to that of the new result."""
     found = [*old.get("repeats", [])]
     if (old["id"], old.get("seconds")) != (new["id"], new.get("seconds")):  # nothing takes as long twice
         auc = {name: mean.get("auc", 0) for name, mean in old["mean"].items()}
-        found.append({"id": old["id"], "code": old["provenance"]["code"], "auc": auc})
+        made = {name: old["provenance"][name] for name in ("code", "device")}
+        found.append({"id": old["id"], **made, "auc": auc})
     return [entry | {"distance": _distance(entry["auc"], new)} if "auc" in entry else entry for entry in found]
 
 

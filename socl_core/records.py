@@ -102,12 +102,20 @@ def index_page(records: list[Record]) -> str:
 
 
 def _repeated(records: list[Record]) -> str:
-    distances = [entry["distance"] for record in records for entry in record.result.get("repeats", [])]
-    near = sum(distance <= NEAR for distance in distances)
+    again = [(record.result, entry) for record in records for entry in record.result.get("repeats", [])]
+    elsewhere = [(result, entry) for result, entry in again if _elsewhere(result, entry)]
+    near, near_elsewhere = (sum(entry["distance"] <= NEAR for _, entry in found) for found in (again, elsewhere))
     return (
-        f"Times that a recorded run was made again, by the same or by later code: {len(distances)}; AUC within "
-        f"{NEAR:g} of the earlier result: {near}. Each record names its own."
+        f"Times that a recorded run was made again, by the same or by later code: {len(again)}; AUC within "
+        f"{NEAR:g} of the earlier result: {near}. Known to be on another processor or version of torch: "
+        f"{len(elsewhere)}; within {NEAR:g}: {near_elsewhere}. Each record names its own."
     )
+
+
+def _elsewhere(result: dict, entry: dict) -> bool:
+    """Whether a repeat is known to come from another device; "CPU, ..." of old records tells nothing."""
+    device = entry.get("device", "CPU,")
+    return not device.startswith("CPU,") and device != result["provenance"]["device"]
 
 
 def _index_row(record: Record) -> list[str]:
@@ -226,6 +234,7 @@ def _environment(result: dict) -> str:
     about["code"] = f"{about.get('code', 'not kept')} ({code})"
     repeats = {
         f"run before as {entry['id']}": f"AUC differed by {100 * entry['distance']:.1f} points; code {entry['code']}"
+        + (f", on {entry['device']}" if "device" in entry else "")
         for entry in result.get("repeats", [])
     }
     rows = [[html_text(name), html_text(value)] for name, value in (about | hashes | seconds | repeats).items()]

@@ -39,7 +39,9 @@ class RunSpec(BaseModel):
     boxed: Literal["frames", "videos"] = Field(
         "frames", description="boxes on some frames of each video, or on whole ones"
     )
-    scale_rule: Literal["window", "free"] = Field("window", description="crop scale in the point condition [R]")
+    scale_rule: Literal["pseudo", "window", "free"] = Field(
+        "window", description="crop scale in the point condition [R]"
+    )
 
     # method
     eta: float = Field(0.1, gt=0, le=1, description="clip fraction of the score map [S]")

@@ -182,12 +182,14 @@ def test_a_new_record_takes_the_place_of_an_earlier_one_of_the_same_spec(tmp_pat
         ("d", first, 0.5, 1),
     )
     for name, spec, auc, seconds in (*done, ("d", first, 0.51, 2)):
-        result = {"id": name, "spec": spec, "mean": {"composite": {"auc": auc}}, "provenance": {"code": f"code {name}"}}
+        made = {"code": f"code {name}", "device": f"processor {name}"}
+        result = {"id": name, "spec": spec, "mean": {"composite": {"auc": auc}}, "provenance": made}
         experiments.record(result | {"seconds": {"training": seconds}}, tmp_path)
     assert sorted(path.name for path in (tmp_path / "smoke").iterdir()) == ["mil-s0-d.json", "mil-s1-b.json"]
     kept = json.loads((tmp_path / "smoke" / "mil-s0-d.json").read_text())["repeats"]
     # Distances are to the present record; the same code twice counts once for each time that it ran.
     assert [(entry["id"], round(entry["distance"], 6)) for entry in kept] == [("a", 0.01), ("c", 0.007), ("d", 0.01)]
+    assert [entry["device"] for entry in kept] == ["processor a", "processor c", "processor d"]
 
 
 def test_every_record_is_behind_a_cell():

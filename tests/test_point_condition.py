@@ -9,6 +9,7 @@ from tiny import disc_video, random_store
 
 from socl_core import pipeline
 from socl_core.annotation import BOX_OVER_POINT
+from socl_core.data.crops import SCALE_RULES
 from socl_core.data.sequence import box_centres
 from socl_core.device import Compute
 from socl_core.pseudo_boxes import PSEUDO_RULES
@@ -90,7 +91,7 @@ def test_the_witness_sees_what_the_box_condition_reads(world):
 
 
 @pytest.mark.parametrize("method", ["socl-siam", "socl-cf"])
-@pytest.mark.parametrize("rule", ["window", "free"])
+@pytest.mark.parametrize("rule", SCALE_RULES)
 def test_the_point_condition_reads_no_box(world, rule, method):
     world("watched", [replace(v, boxes=v.boxes.view(Witness)) for v in videos_of()])
     Witness.uses.clear()
@@ -111,7 +112,7 @@ def test_pseudo_boxes_read_no_box_and_no_size_changes_them(world, rule):
 
 
 @pytest.mark.parametrize("method", ["socl-siam", "socl-cf"])
-@pytest.mark.parametrize("rule", ["window", "free"])
+@pytest.mark.parametrize("rule", SCALE_RULES)
 def test_box_sizes_change_nothing_in_the_point_condition(world, rule, method):
     spec, found = spec_of(method, scale_rule=rule), []
     for name, factor in (("as they are", 1), ("three times", 3)):

@@ -26,7 +26,7 @@ from socl_core.pseudo_boxes import PSEUDO_RULES, pseudo_boxes
 EXEMPLAR = 127
 SEARCH = 255
 LATTICE = 4  # pixels between two points of a stored score map
-SCALE_RULES = ("window", "free")
+SCALE_RULES = ("pseudo", "window", "free")
 RULES = ("box", *SCALE_RULES, *PSEUDO_RULES)
 
 
@@ -62,17 +62,21 @@ def score_map(windows, centre, side: float) -> np.ndarray:
     return window_sum(windows.boxes, windows.scores, x, y).numpy()
 
 
-def point_side(rule: str, images: list[np.ndarray], windows: list, rng: np.random.Generator) -> float:
-    """Side of the exemplar region of a video of which only points are known. [R]
+def point_sides(rule: str, images: list[np.ndarray], windows: list, points: np.ndarray, rng) -> np.ndarray:
+    """Sides (N,) of the exemplar regions in the frames of a video of which only points (N, 2) are known. [R]
 
-    One side for the whole video: the target's size drifts slowly, its estimate in one frame is noisy.
-    "window": context of a square box of the size that the best windows have, median over the frames.
-    "free": log-uniform in the short side of the frame; drawn once for a video, whatever the seed of the run.
+    "pseudo": context of the pseudo boxes of the rule "centred", frame by frame.
+    "window": one for the video: context of a square box of the size that the best windows have, median over frames.
+    "free": one for the video: log-uniform in the short side of the frame, whatever the seed of the run.
     """
+    if rule == "pseudo":
+        return context_side(*pseudo_boxes("centred", windows, points)[:, 2:].T)
     if rule == "window":
-        sizes = np.median([w.size() for w in windows])
-        return float(context_side(sizes, sizes))
-    return float(np.exp(rng.uniform(np.log(0.35), np.log(1.2)))) * min(images[0].shape[:2])
+        size = np.median([w.size() for w in windows])
+        side = float(context_side(size, size))
+    else:
+        side = float(np.exp(rng.uniform(np.log(0.35), np.log(1.2)))) * min(images[0].shape[:2])
+    return np.full(len(images), side)
 
 
 @dataclass(frozen=True)
@@ -185,7 +189,7 @@ def _video_crops(job) -> dict[str, np.ndarray]:
     centres, boxes = sequence.points[frames], None
     windows = [] if cut.rule == "box" else read_prior(sequence, priors)
     if cut.rule in SCALE_RULES:
-        sides = np.full(len(frames), point_side(cut.rule, images, windows, np.random.default_rng(video)))
+        sides = point_sides(cut.rule, images, windows, centres, np.random.default_rng(video))
     else:
         boxes = pseudo_boxes(cut.rule, windows, centres) if windows else true_boxes(sequence)[frames]
         centres = np.clip(box_centres(boxes), 0, np.array(images[0].shape[1::-1]) - 1)

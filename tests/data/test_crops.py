@@ -16,6 +16,7 @@ from tiny import HEIGHT, WIDTH, Explosive, disc_video, noise  # noqa: E402
 from socl_core.data.crops import (  # noqa: E402
     EXEMPLAR,
     LATTICE,
+    SCALE_RULES,
     SEARCH,
     CropStore,
     Cut,
@@ -23,7 +24,7 @@ from socl_core.data.crops import (  # noqa: E402
     context_side,
     crop,
     lattice,
-    point_side,
+    point_sides,
     score_map,
     to_frame,
 )
@@ -31,6 +32,7 @@ from socl_core.data.sequence import Sequence  # noqa: E402
 from socl_core.errors import DataError, UsageError  # noqa: E402
 from socl_core.objectness import Windows, objectness  # noqa: E402
 from socl_core.prior import window_sum  # noqa: E402
+from socl_core.pseudo_boxes import GROWTH  # noqa: E402
 
 
 class Guarded(list):
@@ -131,14 +133,24 @@ def test_a_symmetric_scene_has_a_symmetric_score_map():
     np.testing.assert_array_equal(found, found[::-1, ::-1])
 
 
-def test_point_side_of_the_two_rules():
-    images = [np.zeros((60, 90, 3), np.uint8)]
+def test_point_sides_of_the_rules():
+    images, points = [np.zeros((60, 90, 3), np.uint8)] * 3, np.full((3, 2), 20.0)
     windows = [Windows(np.array([[0, 0, s, s]]), np.ones(1)) for s in (10.0, 14.0, 90.0)]
     rng = np.random.default_rng(0)
-    assert point_side("window", images, windows, rng) == pytest.approx(28)  # context of the median size
-    sides = [point_side("free", images, [], rng) for _ in range(300)]
+    found = point_sides("window", images, windows, points, rng)
+    np.testing.assert_allclose(found, [28, 28, 28])  # context of the median size
+    sides = [point_sides("free", images, [], points, rng)[0] for _ in range(300)]
     assert 0.35 * 60 <= min(sides) < 0.4 * 60 and 1.1 * 60 < max(sides) <= 1.2 * 60
     assert abs(np.mean(np.log(sides)) - np.mean(np.log([21, 72]))) < 0.07
+
+
+def test_sides_of_pseudo_boxes_follow_a_target_that_grows():
+    sizes, points = np.linspace(10, 40, 9), np.full((9, 2), 30.0)
+    images = [np.zeros((60, 90, 3), np.uint8)] * 9
+    windows = [Windows(np.array([[30 - s / 2, 30 - s / 2, s, s], [30 - s, 10, s, s]]), np.ones(2)) for s in sizes]
+    found = point_sides("pseudo", images, windows, points, np.random.default_rng(0))
+    # Of two windows with one score the central one counts; the ends follow the running median of five.
+    np.testing.assert_allclose(found[2:-2], 2 * GROWTH * sizes[2:-2], rtol=0.02)
 
 
 @pytest.fixture
@@ -146,7 +158,7 @@ def videos():
     return [disc_video(number, frames=3) for number in range(3)]
 
 
-@pytest.mark.parametrize("rule", ["window", "free"])
+@pytest.mark.parametrize("rule", SCALE_RULES)
 def test_point_rules_never_look_at_boxes(videos, tmp_path, rule):
     views = build_store([v.point_view() for v in videos], tmp_path / "views", Cut(rule))
     guarded = build_store([replace(v, boxes=Explosive(3)) for v in videos], tmp_path / "guarded", Cut(rule))
@@ -157,7 +169,7 @@ def test_point_rules_never_look_at_boxes(videos, tmp_path, rule):
     np.testing.assert_array_equal(views.video, np.repeat([0, 1, 2], 3))
     np.testing.assert_array_equal(views.frame, np.tile([0, 1, 2], 3))
     for rows in np.split(views.side, 3):
-        assert (rows == rows[0]).all()  # one side a video
+        assert (rows == rows[0]).all() or rule == "pseudo"  # all others have one side a video
 
 
 def test_crops_and_maps_are_where_the_point_is(videos, tmp_path):
