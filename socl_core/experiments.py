@@ -134,7 +134,7 @@ def _real_video() -> Table:
         for row, (method, changes) in rows.items()
     ]
     cells[3:3] = [
-        Cell(f"{row}, composite alone", "AUC", method, test | {"data": ("composite",)}, in_build=False)
+        Cell(f"{row}, composite alone", "AUC", method, test | {"data": ("composite",)}, variant="real", in_build=False)
         for row, method in (("SoCL-Siam, points", "socl-siam"), ("Box-Siam, 22 % of the boxes", "box-siam"))
     ]
     return Table("real", "Trained on composite and real video, tested on OTB sequences", tuple(cells))
