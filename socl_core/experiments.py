@@ -202,6 +202,7 @@ RECIPE = {  # one part of the reconstruction at a time
     "batches of 32": {"batch": 32},
     "400 steps": {"steps": 400},
     "window of the tracker .3": {"window_influence": 0.3},
+    "local soft templates": {"lst": 1.0},
 }
 KEPT = "as the protocol has it now"
 DEV_SETS = {"composite dev": "composite", "otb_dev": "otb_dev"}

@@ -21,6 +21,21 @@ def socl_loss(gst_a, gst_b, sns, tau: float) -> torch.Tensor:
     return (F.cross_entropy(from_a, labels) + F.cross_entropy(from_b, labels)) / 2
 
 
+def local_loss(cells, lst, weights, video, negatives, owner, tau: float) -> torch.Tensor:
+    """InfoNCE of each cell of a frame: its LST is the positive, samples of other videos and SNSs the negatives. [R]
+
+    Cosine similarity over temperature `tau`; cells count by `weights`, the TOP map, which sums to 1.
+    cells, lst: (M, C, P) of M frames; weights (M, P); video (M,) which each frame is of. negatives (K, C); owner (K,)
+    the video each is of, whose frames it is no negative for; -1 for none. Returns (M,), one loss a frame.
+    """
+    cells, lst, negatives = (F.normalize(x.float(), dim=1) for x in (cells, lst, negatives))
+    positive = (cells * lst).sum(1) / tau
+    wrong = torch.einsum("mcp,kc->mpk", cells, negatives) / tau
+    wrong = wrong.masked_fill((video[:, None] == owner)[:, None], -torch.inf)
+    every = torch.cat([positive[..., None], wrong], -1)
+    return ((every.logsumexp(-1) - positive) * weights).sum(1)
+
+
 def response_labels(offsets: torch.Tensor, size: int, stride: int, radius: float) -> torch.Tensor:
     """1 where a response cell lies within `radius` pixels of the target, else 0. [SiamFC]
 

@@ -1,4 +1,4 @@
-"""Soft samples: global soft template (GST) and soft negative sample (SNS).
+"""Soft samples: global soft template (GST), soft negative sample (SNS) and local soft template (LST).
 
 Shapes: B samples, C channels, H x W feature cells.
 """
@@ -58,3 +58,20 @@ def soft_negative_sample(
     with torch.no_grad():
         hard = hard_negative_map(similarity_map(template, features), background(top, fraction), tau)
     return soft_pool(features, hard), hard
+
+
+def local_soft_templates(
+    features: torch.Tensor, other: torch.Tensor, top_other: torch.Tensor, tau: float, fraction: float
+) -> torch.Tensor:
+    """LST of each cell: the target of the paired frame as that cell sees it. [A for the name, R for all else]
+
+    LST(p) = sum_q A(p, q) other(:, q), with A the softmax over q of cosine(features(:, p), other(:, q)) / tau
+    among the target cells of the paired frame, those that are no background. No gradient runs through A.
+    features, other (B, C, H, W); top_other (B, H, W) of `other`. Returns (B, C, H, W).
+    """
+    own, paired = features.flatten(2), other.flatten(2)
+    with torch.no_grad():
+        similarity = torch.einsum("bcp,bcq->bpq", F.normalize(own, dim=1), F.normalize(paired, dim=1)) / tau
+        hidden = background(top_other, fraction).flatten(1)[:, None]
+        matched = similarity.masked_fill(hidden, -torch.inf).softmax(-1)
+    return torch.einsum("bpq,bcq->bcp", matched, paired).reshape(features.shape)

@@ -51,6 +51,7 @@ class RunSpec(BaseModel):
     background: float = Field(
         0.05, gt=0, lt=1, description="cells below this share of the TOP maximum are background [R]"
     )
+    lst: float = Field(0.0, ge=0, description="weight of the loss of local soft templates [R]")
     radius: float = Field(16.0, gt=0, description="radius of positives in pixels (box condition)")
 
     # network and optimisation

@@ -50,7 +50,7 @@ def values():
 def train(method, steps=20):
     """Log and weights after a training of four pairs a batch."""
     crop = {"socl-siam": 127, "box-siam": 159}[method]
-    spec = make_spec("laptop", method, width=0.125, crop=crop, steps=steps, batch=4, seed=1)
+    spec = make_spec("laptop", method, width=0.125, crop=crop, steps=steps, batch=4, seed=1, lst=0.5)
     compute, log = Compute(torch.device("cpu"), False), []
     training = Training(spec, Batches(random_store(videos=6), spec, compute), compute)
     # In float32 rounding grows with each step of a young network, in one process as in two.

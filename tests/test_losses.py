@@ -11,6 +11,7 @@ from socl_core.losses import (
     balanced_bce,
     cells_inside,
     generalised_iou,
+    local_loss,
     mismatch_loss,
     response_labels,
     socl_loss,
@@ -60,6 +61,32 @@ def test_socl_loss_is_the_loop_over_queries(b, m, c, tau):
     found = socl_loss(*map(torch.from_numpy, (a, p, n)), tau)
     assert found.shape == ()
     assert float(found) == pytest.approx(slow_socl_loss(a, p, n, tau), rel=2e-5)
+
+
+def slow_local_loss(cells, lst, weights, video, negatives, owner, tau):
+    """-log of the positive's share, one cell of one frame at a time."""
+    found = []
+    for frame in range(len(cells)):
+        total = 0.0
+        for cell in range(cells.shape[2]):
+            query = cells[frame, :, cell]
+            positive = math.exp(cosine(query, lst[frame, :, cell]) / tau)
+            wrong = sum(math.exp(cosine(query, n) / tau) for n, of in zip(negatives, owner) if of != video[frame])
+            total += weights[frame, cell] * -math.log(positive / (positive + wrong))
+        found.append(total)
+    return found
+
+
+@pytest.mark.parametrize("tau", [0.05, 0.5])
+@pytest.mark.parametrize("m, c, p, k", [(1, 4, 1, 3), (4, 8, 9, 6), (2, 3, 4, 0)])
+def test_local_loss_is_the_loop_over_cells(m, c, p, k, tau):
+    rng = np.random.default_rng(m)
+    cells, lst = rng.normal(size=(2, m, c, p))
+    weights = rng.dirichlet(np.ones(p), m)
+    video, owner = np.arange(m) % 2, rng.integers(-1, 2, k)
+    values = cells, lst, weights, video, rng.normal(size=(k, c)), owner
+    found = local_loss(*map(torch.from_numpy, values), tau)
+    np.testing.assert_allclose(found, slow_local_loss(*values, tau), rtol=2e-5, atol=1e-6)
 
 
 def test_socl_loss_is_symmetric_and_blind_to_lengths():

@@ -11,6 +11,7 @@ from socl_core.soft_samples import (
     background,
     global_soft_template,
     hard_negative_map,
+    local_soft_templates,
     similarity_map,
     soft_negative_sample,
     soft_pool,
@@ -179,3 +180,44 @@ def test_a_hard_negative_map_is_a_distribution_or_nothing(similarity, mask, tau)
     for one, s, m in zip(hard, similarity, mask, strict=True):
         if m.any():
             assert one[m].argmax() == s[m].argmax() or one[m].max() == one[m][s[m].argmax()]
+
+
+def slow_local(features, other, top, tau, fraction):
+    """The softly matched target of the other frame, one cell at a time."""
+    b, c, h, w = features.shape
+    out, hidden = np.zeros_like(features), slow_background(top, fraction)
+    for i in range(b):
+        target = [other[i, :, y, x] for y in range(h) for x in range(w) if not hidden[i, y, x]]
+        for y in range(h):
+            for x in range(w):
+                weights = [math.exp(slow_cosine(features[i, :, y, x], cell) / tau) for cell in target]
+                out[i, :, y, x] = sum(weight * cell for weight, cell in zip(weights, target)) / sum(weights)
+    return out
+
+
+@pytest.mark.parametrize("b, c, h, w", SIZES)
+@pytest.mark.parametrize("tau", [0.1, 1.0])
+@pytest.mark.parametrize("fraction", [0.05, 0.5])
+def test_local_templates_are_the_loop_over_cells(b, c, h, w, tau, fraction):
+    features, _, top = samples(b, c, h, w)
+    other = samples(b, c, h, w, seed=1)[0]
+    found = local_soft_templates(*map(torch.from_numpy, (features, other, top)), tau, fraction)
+    np.testing.assert_allclose(found, slow_local(features, other, top, tau, fraction), rtol=1e-6, atol=1e-9)
+
+
+def test_a_cell_finds_its_own_copy_and_never_the_background():
+    torch.manual_seed(0)
+    features, top = torch.randn(1, 16, 3, 3), torch.full((1, 3, 3), 0.01)
+    top[0, 1] = 0.3  # the middle row is the target
+    found = local_soft_templates(features, features, top, 0.01, 0.05)
+    torch.testing.assert_close(found[0, :, 1], features[0, :, 1])
+    changed = features.clone()
+    changed[0, :, 0] += 5
+    torch.testing.assert_close(local_soft_templates(features, changed, top, 0.01, 0.05), found)
+
+
+def test_no_gradient_runs_through_the_matching():
+    torch.manual_seed(0)
+    own, other = (torch.randn(1, 4, 2, 2, requires_grad=True) for _ in range(2))
+    local_soft_templates(own, other, torch.full((1, 2, 2), 0.25), 0.1, 0.05).sum().backward()
+    assert own.grad is None and other.grad.abs().sum() > 0

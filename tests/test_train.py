@@ -166,9 +166,17 @@ def overfit(step, spec, store, steps=15):
     return losses
 
 
-def test_socl_loss_falls_on_one_batch(store):
-    losses = overfit(socl_step, spec_of(), store)
+@pytest.mark.parametrize("lst", [0.0, 1.0])
+def test_socl_loss_falls_on_one_batch(store, lst):
+    losses = overfit(socl_step, spec_of(lst=lst), store)
     assert np.isfinite(losses).all() and np.mean(losses[-3:]) < 0.8 * losses[0]
+
+
+def test_the_local_part_is_added_with_its_weight(store):
+    losses = [float(socl_step(Batches(store, spec, CPU), 0, new_network(spec))["loss"].detach())
+              for spec in (spec_of(lst=weight) for weight in (0.0, 1.0, 2.0))]  # fmt: skip
+    assert losses[1] - losses[0] > 0.1
+    assert losses[2] - losses[1] == pytest.approx(losses[1] - losses[0], rel=1e-4)
 
 
 @pytest.mark.parametrize("correlation", ["dot", "cosine"])

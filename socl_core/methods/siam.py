@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from socl_core import losses, prior, soft_samples
 from socl_core.data.crops import EXEMPLAR, Cut
 from socl_core.device import Compute
-from socl_core.distributed import gather, share
+from socl_core.distributed import gather, rank, share
 from socl_core.methods import Method
 from socl_core.models.siamese import SiameseNetwork
 from socl_core.spec import RunSpec
@@ -37,7 +37,10 @@ def socl_step(batches: Batches, step: int, network: SiameseNetwork) -> dict[str,
     gst = soft_samples.global_soft_template(features, top)
     other = gst.roll(pairs, 0)  # the GST of the paired frame
     sns, hard = soft_samples.soft_negative_sample(other, features, top, spec.tau_n, spec.background)
-    loss = losses.socl_loss(gather(gst[:pairs]), gather(gst[pairs:]), gather(sns), spec.tau)
+    whole = [gather(gst[:pairs]), gather(gst[pairs:]), gather(sns)]
+    loss = losses.socl_loss(*whole, spec.tau)
+    if spec.lst:
+        loss = loss + spec.lst * local_part(spec, features, top, whole)
     shown = {
         "positive": F.cosine_similarity(gst, other, dim=1),
         "hard_negative": F.cosine_similarity(gst, sns.roll(pairs, 0), dim=1),
@@ -45,6 +48,18 @@ def socl_step(batches: Batches, step: int, network: SiameseNetwork) -> dict[str,
         "sns_cells": prior.entropy(hard).exp(),
     }
     return {"loss": loss} | {name: gather(values.detach()).mean() for name, values in shown.items()}
+
+
+def local_part(spec: RunSpec, features: torch.Tensor, top: torch.Tensor, whole: list[torch.Tensor]) -> torch.Tensor:
+    """Loss of the local soft templates of this process's frames (2 b, C, H, W), those of first frames before the
+    others; `whole` has the GSTs of both frames and the SNSs of the whole batch."""
+    pairs, videos = len(features) // 2, torch.arange(len(whole[0]), device=features.device)
+    own = videos[rank() * pairs : (rank() + 1) * pairs].repeat(2)
+    owner = torch.cat([videos, videos, torch.full((len(whole[2]),), -1, device=features.device)])
+    paired = features.roll(pairs, 0), top.roll(pairs, 0)
+    lst = soft_samples.local_soft_templates(features, *paired, spec.tau_n, spec.background)
+    parts = features.flatten(2), lst.flatten(2), top.flatten(1)
+    return gather(losses.local_loss(*parts, own, torch.cat(whole), owner, spec.tau)).mean()
 
 
 def box_step(batches: Batches, step: int, network: SiameseNetwork) -> dict[str, torch.Tensor]:
