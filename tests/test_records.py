@@ -92,6 +92,20 @@ def test_a_page_says_what_the_run_was(store):
     assert f'href="build-{run.id}.html"' in index and "share=0.125" in index and "this build" in index
 
 
+def test_repeats_on_another_processor_are_counted_apart(store):
+    _, result = store
+    again = [{"id": name, "code": "c", "auc": {}, "distance": distance, **made} for name, distance, made in (
+        ("a", 0.001, {"device": "Processor A, torch 2"}), ("b", 0.02, {"device": "Processor B, torch 2"}),
+        ("c", 0.004, {"device": "Processor B, torch 3"}), ("d", 0.0, {"device": "CPU, float32"}), ("e", 0.0, {}),
+    )]  # fmt: skip
+    result["provenance"]["device"], result["repeats"] = "Processor A, torch 2", again
+    record = records.Record(result, "build", [("2", "row", "column")])
+    page = records.index_page([record])
+    assert "by later code: 5; AUC within 0.005 of the earlier result: 4." in page
+    assert "another processor or version of torch: 2; within 0.005: 1." in page
+    assert "AUC differed by 2.0 points; code c, on Processor B, torch 2" in records.run_page(record, result)
+
+
 def test_a_part_that_is_absent_is_said_to_be(store):
     run, result = store
     (run.folder / "log.jsonl").unlink()
