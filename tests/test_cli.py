@@ -153,9 +153,23 @@ def test_track_writes_one_line_a_frame_and_a_playable_clip(trained):
                  "--out", "again.txt", cwd=trained)  # fmt: skip
     assert again.returncode == 0, again.stderr
     assert len((trained / "again.txt").read_text().splitlines()) == 5
-    shipped = socl("track", "--frames", "frames", "--init", "40,30,40,40", "--out", "shipped.txt", cwd=trained)
-    assert shipped.returncode == 0, shipped.stderr
-    assert iou(np.loadtxt(trained / "shipped.txt", delimiter=",")[-1], [52, 30, 40, 40]) > 0.6
+
+
+@pytest.mark.parametrize("choice", [[], ["--weights", "socl-siam"], ["--weights", "socl-cf"]])
+def test_the_trackers_of_the_package_are_there_by_name(tmp_path, choice):
+    texture = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    for i in range(5):
+        frame = np.full((121, 161, 3), 90, np.uint8)
+        frame[30:70, 40 + 3 * i : 80 + 3 * i] = texture
+        cv2.imwrite(str(tmp_path / f"{i + 1:04d}.png"), frame)
+    done = socl("track", *choice, "--frames", ".", "--init", "40,30,40,40", "--out", "boxes.txt", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert iou(np.loadtxt(tmp_path / "boxes.txt", delimiter=",")[-1], [52, 30, 40, 40]) > 0.6
+
+
+def test_a_name_that_the_package_has_not_is_a_missing_file(tmp_path):
+    done = socl("evaluate", "--weights", "socl-cff", "--data", "composite", cwd=tmp_path)
+    assert done.returncode == 2 and "socl-cff is no weights file" in done.stderr
 
 
 @pytest.mark.parametrize("init", ["40,30,0,40", "nan,30,4,4", "1,2,3", "900,900,10,10"])
