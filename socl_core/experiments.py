@@ -190,7 +190,7 @@ def _table_noise() -> Table:
 
 START = "starting point"  # row of the recipe that the others are compared with
 STARTED = {"scale_rule": "window", "tau": 0.1, "tau_n": 0.1, "background": 0.05, "zoom": 0.1, "shift": 16.0,
-           "batch": 16, "steps": 200, "window_influence": 0.176}  # fmt: skip
+           "batch": 16, "steps": 200, "lst": 0.0, "window_influence": 0.176}  # fmt: skip
 RECIPE = {  # one part of the reconstruction at a time
     START: {},
     "crop scale: of pseudo boxes": {"scale_rule": "pseudo"},
