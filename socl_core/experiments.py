@@ -190,7 +190,7 @@ def _table_noise() -> Table:
 
 START = "starting point"  # row of the recipe that the others are compared with
 STARTED = {"scale_rule": "window", "tau": 0.1, "tau_n": 0.1, "background": 0.05, "zoom": 0.1, "shift": 16.0,
-           "batch": 16, "steps": 200, "lst": 0.0, "window_influence": 0.176}  # fmt: skip
+           "batch": 16, "steps": 200, "lst": 0.0, "scales": 3, "window_influence": 0.176}  # fmt: skip
 RECIPE = {  # one part of the reconstruction at a time
     START: {},
     "crop scale: of pseudo boxes": {"scale_rule": "pseudo"},
@@ -204,6 +204,7 @@ RECIPE = {  # one part of the reconstruction at a time
     "shift up to 32 px": {"shift": 32.0},
     "batches of 32": {"batch": 32},
     "400 steps": {"steps": 400},
+    "five scales of the tracker": {"scales": 5},
     "window of the tracker .3": {"window_influence": 0.3},
     "local soft templates": {"lst": 1.0},
 }
