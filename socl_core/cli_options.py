@@ -34,7 +34,7 @@ Weights = Annotated[
         callback=_of_the_package, help=f"A file written by `socl train`, or {' or '.join(SHIPPED)} of the package."
     ),
 ]
-DEFAULT_WEIGHTS = Path("socl-siam")  # twice as fast as socl-cf
+DEFAULT_WEIGHTS = Path("socl-siam")  # the faster one
 MethodName = Annotated[str, typer.Option(help=", ".join(NAMES))]
 Protocol = Annotated[str, typer.Option(help="smoke, laptop, reference or paper.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]

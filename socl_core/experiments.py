@@ -120,10 +120,7 @@ def _table_2() -> Table:
 
 
 def _real_video() -> Table:
-    """Real video: trained on composite and real_mini, or on composite alone, tested on whole OTB sequences.
-
-    On composite alone with the settings of the other tables, as the weights of the package are.
-    """
+    """Trained on composite and real_mini, or as the other tables on composite alone; tested on whole OTB sequences."""
     train, test = {"data": ("composite", "real_mini")}, {"test": ("otb",)}
     rows = {
         "SoCL-Siam, points": ("socl-siam", train | test),
