@@ -37,9 +37,14 @@ class CfOptions(Pyramid):
 
 
 class SampleMemory:
-    """Samples x_j, labels y_j and weights a_j that sum to 1; the first sample is kept, then the newest."""
+    """Samples x_j, labels y_j and weights a_j that sum to 1; the first sample is kept, then the newest.
+
+    capacity: how many, 2 or more: the first and the newest. Raises `ValueError` below that.
+    """
 
     def __init__(self, capacity: int, rate: float):
+        if capacity < 2:
+            raise ValueError(f"a memory keeps the first and the newest sample: capacity 2 or more, found {capacity}")
         self.capacity, self.rate = capacity, rate
         self.samples = self.labels = self.weights = None
 

@@ -107,6 +107,11 @@ def test_memory_keeps_the_first_and_the_newest_samples():
     assert memory.weights[-1] == pytest.approx(0.25) and memory.samples.shape == (3, 1, 2, 2)
 
 
+def test_memory_has_room_for_the_first_and_the_newest_sample():
+    with pytest.raises(ValueError, match="capacity 2 or more, found 1"):
+        SampleMemory(capacity=1, rate=0.1)
+
+
 def test_at_a_rate_of_zero_the_first_sample_stays_the_only_one():
     memory = SampleMemory(capacity=3, rate=0.0)
     for value in (1.0, 2.0, 3.0):
