@@ -82,6 +82,12 @@ class RunSpec(BaseModel):
     mismatch: float = Field(
         0.0, ge=0, description="weight of the loss of search crops matched with another video's template [R]"
     )
+    jitter_power: float = Field(
+        1.0, ge=1, description="of TransT's shifts and zooms, drawn evenly at 1; above, small ones are more frequent [R]"
+    )
+    turned: bool = Field(
+        False, description="pairs of TransT's crops mirrored, turned and with swapped colours, both alike [R]"
+    )
     pseudo_boxes: Literal["best", "centred", "plateau"] = Field(
         "centred", description="rule of pseudo boxes from points [R]"
     )

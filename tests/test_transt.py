@@ -12,7 +12,7 @@ from socl_core.data.crops import CropStore, build_store
 from socl_core.device import Compute
 from socl_core.evaluate import one_pass
 from socl_core.methods import find
-from socl_core.methods.transt import moved, network, step
+from socl_core.methods.transt import drawn_in, moved, network, step, turned
 from socl_core.metrics import iou
 from socl_core.models.transt import Attention, FusionLayer, TransT, anchors, sine_positions
 from socl_core.spec import make_spec
@@ -142,6 +142,52 @@ def test_a_box_moves_with_its_picture():
         clipped = moved(box, maps, 64)[0] * 64
         low, high = (clipped[:2] - clipped[2:] / 2).clamp(0, 64), (clipped[:2] + clipped[2:] / 2).clamp(0, 64)
         np.testing.assert_allclose(torch.cat([(low + high) / 2, high - low]), expected, atol=1.01)
+
+
+@pytest.mark.parametrize("power", [1.0, 2.0, 3.0])
+def test_shifts_and_zooms_are_drawn_in_as_the_loop_over_them_says(power):
+    spec = spec_of(jitter_power=power, shift=12.0, zoom=0.25)
+    rng = np.random.default_rng(0)
+    maps = np.concatenate([1.25 ** rng.uniform(-1, 1, (50, 1)), 12 * rng.uniform(-1, 1, (50, 2))], 1)
+    found = drawn_in(torch.from_numpy(maps), spec).numpy()
+    for before, after in zip(maps, found, strict=True):
+        shares = [math.log(before[0]) / math.log(1.25), before[1] / 12, before[2] / 12]
+        zoom, dx, dy = (math.copysign(abs(share) ** power, share) for share in shares)
+        np.testing.assert_allclose(after, [1.25**zoom, 12 * dx, 12 * dy])
+
+
+def test_nothing_is_drawn_in_without_shift_and_zoom():
+    still = torch.tensor([[1.0, 0.0, 0.0]])
+    torch.testing.assert_close(drawn_in(still, spec_of(jitter_power=2.0, shift=0.0, zoom=0.0)), still)
+
+
+def test_a_box_turns_with_its_picture_and_template_and_search_crop_alike():
+    """A bright rectangle in channel 0 lies in the turned box, in one channel, and all 48 ways occur."""
+    count = 600
+    search, template = torch.zeros(count, 3, 32, 32), torch.zeros(count, 3, 32, 32)
+    search[:, 0, 4:10, 8:24] = 1  # x 8 to 24, y 4 to 10; no symmetry of the square leaves it
+    template[:, 0, 4:10, 8:20] = 1
+    boxes = torch.tensor([[16 / 32, 7 / 32, 16 / 32, 6 / 32]]).expand(count, 4)
+    t, s, b = turned(search + template, search, boxes, np.random.default_rng(0))
+    ways = set()
+    for one, other, box in zip(s, t, b, strict=True):
+        channel, rows, columns = torch.where(one > 0)
+        low, high = (box[:2] - box[2:] / 2) * 32, (box[:2] + box[2:] / 2) * 32
+        np.testing.assert_allclose([columns.min(), rows.min()], low, atol=1e-4)
+        np.testing.assert_allclose([columns.max() + 1, rows.max() + 1], high, atol=1e-4)
+        assert len(channel.unique()) == 1 and torch.equal(other > 0, one > 0)
+        far = torch.where(other == 1)  # where the template is not: tells mirrored from not
+        ways.add((*low.tolist(), int(channel[0]), int(far[1].min()), int(far[2].min())))
+    assert len(ways) == 3 * 8  # the other two orders of channels look the same: two of them are black
+
+
+def test_turns_and_powers_change_a_step_and_its_seed_repeats_it():
+    plain, other = spec_of(jitter_power=1.0, turned=False), spec_of(jitter_power=2.0, turned=True)
+    batches = Batches(box_store(), plain, CPU)
+    training = Training(plain, batches, CPU)
+    losses = [step(Batches(box_store(), spec, CPU), 3, training.network)["loss"].item() for spec in (plain, other)]
+    again = step(Batches(box_store(), other, CPU), 3, training.network)["loss"].item()
+    assert losses[0] != losses[1] and again == pytest.approx(losses[1], rel=1e-5)
 
 
 def box_store():
