@@ -83,7 +83,7 @@ class RunSpec(BaseModel):
         0.0, ge=0, description="weight of the loss of search crops matched with another video's template [R]"
     )
     jitter_power: float = Field(
-        1.0, ge=1, description="of TransT's shifts and zooms, drawn evenly at 1; above, small ones are more frequent [R]"
+        1.0, ge=1, description="of shifts and zooms of TransT, drawn evenly at 1; above, small ones prevail [R]"
     )
     turned: bool = Field(
         False, description="pairs of TransT's crops mirrored, turned and with swapped colours, both alike [R]"
