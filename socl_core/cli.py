@@ -280,7 +280,8 @@ def metrics(
 @app.command()
 def table(
     name: Annotated[
-        str, typer.Argument(help="1 to 4, noise (careless clicks), real (real video) or recipe (parts changed).")
+        str,
+        typer.Argument(help="1 to 4, noise (careless clicks), real (real video), recipe or transt (one part changed)."),
     ],
     protocol: Protocol = "laptop",
     run: Annotated[bool, typer.Option("--run", help="Run what is missing.")] = False,

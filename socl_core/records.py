@@ -19,7 +19,7 @@ from socl_core.spec import RunSpec
 from socl_core.tables import KINDS, RESULTS, scrolled
 
 PAGES = {f"{number}": f"table{number}" for number in range(1, 5)}
-PAGES |= {"noise": "claims", "real": "real_video", "recipe": "recipe"}
+PAGES |= {"noise": "claims", "real": "real_video", "recipe": "recipe", "transt": "table1"}
 CLIP_WIDTH, CLIP_FRAMES = 240, 40  # pixels; at most twice as many frames
 NO_CLIP = "No clip: the record holds no boxes on the present composite videos."
 NEAR = 0.005  # of AUC, between a run and its repetition elsewhere
