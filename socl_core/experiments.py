@@ -223,7 +223,7 @@ def _recipe() -> Table:
 
 EVEN = "even draws, nothing turned"
 TURNED = "small shifts prevail, pairs turned"
-LONG = "as above, 2400 steps"
+LONG = f"{TURNED}, 2400 steps"
 PAIRS = {EVEN: {"turned": False, "jitter_power": 1.0}, TURNED: {"turned": True, "jitter_power": 2.0}}
 
 
