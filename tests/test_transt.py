@@ -297,7 +297,9 @@ def test_it_overfits_one_composite_video(tmp_path):
     """Trained on one video alone, it tracks this video with a mean IoU above .8."""
     video = data.load("composite", "train", videos=1)[0]
     # With little zoom the tracker's own errors of size are new to the network, and they add up.
-    spec = make_spec("laptop", "transt", steps=300, batch=8, shift=12, zoom=0.4)
+    # Turned pairs are there against what is wanted here.
+    drawn = {"turned": False, "jitter_power": 1.0, "shift": 12, "zoom": 0.4}
+    spec = make_spec("laptop", "transt", steps=300, batch=8, **drawn)
     store = build_store([video], tmp_path / "store", find("transt").cut(spec))
     training = Training(spec, Batches(CropStore.join([store] * 8), spec, CPU), CPU)
     training.run(lambda entry: None, 100)
