@@ -29,7 +29,6 @@ from socl_core.experiments import (
     Table,
     build_seeds,
     built_results,
-    difference,
     find_table,
     recorded_name,
     recorded_protocol,
@@ -38,6 +37,7 @@ from socl_core.experiments import (
 from socl_core.identity import code_hash
 from socl_core.pipeline import CACHE, read_weights
 from socl_core.runs import Run
+from socl_core.scores import difference
 from socl_core.spec import make_spec
 from socl_core.statistics import Estimate, estimate, verdict
 

@@ -22,6 +22,7 @@ from socl_core.metrics import OTB_ERRORS, OTB_OVERLAPS
 from socl_core.objectness import edge_map, objectness_of_clicks, superpixels, work_image
 from socl_core.pipeline import CACHE, make_tracker, read_weights, weights_spec
 from socl_core.runs import Run
+from socl_core.scores import differences, measured
 from socl_core.trackers.search import View
 from socl_core.views import COVERED, on_feature_grid, search_view, soft_sample_maps  # noqa: F401
 
@@ -187,7 +188,7 @@ def _line_figure(rows: dict[str, list[experiments.Cell]], at: list[float], proto
         axes[0].plot(*zip(*paper), "o-", color=colour, label=row)
         for shift, (source, dash) in enumerate({"built": "o-", "recorded": "s--"}.items()):
             get = experiments.built_results if source == "built" else experiments.recorded_results
-            found = [(x, experiments.measured(get(cell, protocol))) for x, cell in zip(at, cells)]
+            found = [(x, measured(get(cell, protocol))) for x, cell in zip(at, cells)]
             found = [(x * (1 + 0.03 * shift), e) for x, e in found if e]
             if found:
                 mean = np.array([e.mean for _, e in found])
@@ -215,7 +216,7 @@ def difference_figure(claims: list[Claim], protocol: str):
         get = experiments.built_results if source == "this build" else experiments.recorded_results
         pair = (get(cell, protocol) for cell in (claim.above, claim.below))
         sets = claim.above.measured_on(protocol if source == "this build" else experiments.recorded_protocol(protocol))
-        each = claim.margin + experiments.differences(*pair, claim.above.metric, sets).mean(0)
+        each = claim.margin + differences(*pair, claim.above.metric, sets).mean(0)
         axis.plot(each, [row] * len(each), "o", color=SERIES[0], alpha=0.5)
         axis.errorbar(d.mean, row, xerr=[[d.mean - d.low], [d.high - d.mean]], fmt="D", color=SERIES[1], capsize=4)
     axis.axvline(0, color="0.3", linewidth=1)

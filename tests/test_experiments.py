@@ -9,6 +9,7 @@ from socl_core import claims, experiments
 from socl_core.errors import UsageError
 from socl_core.report import difference_figure
 from socl_core.runs import Run
+from socl_core.scores import difference, measured, scores
 from socl_core.spec import RunSpec, make_spec, protocols
 from socl_core.tables import claims_table, claims_words, table_html, verdicts_html
 
@@ -69,9 +70,9 @@ def test_ao_pools_frames_and_the_others_weigh_sequences_alike():
     each = {"a": {"got10k_ao": 0.2, "got10k_frames": 30, "lasot_auc": 0.2},
             "b": {"got10k_ao": 0.6, "got10k_frames": 10, "lasot_auc": 0.6}}  # fmt: skip
     results = [{"sequences": {"composite": each, "otb": {"c": {"got10k_ao": 1, "got10k_frames": 5, "lasot_auc": 1}}}}]
-    assert experiments.measured(results, "got10k_ao", ["composite"]).mean == pytest.approx(30)
-    assert experiments.measured(results, "lasot_auc", ["composite"]).mean == pytest.approx(40)
-    assert experiments.measured(results, "lasot_auc").mean == pytest.approx(60)
+    assert measured(results, "got10k_ao", ["composite"]).mean == pytest.approx(30)
+    assert measured(results, "lasot_auc", ["composite"]).mean == pytest.approx(40)
+    assert measured(results, "lasot_auc").mean == pytest.approx(60)
 
 
 def test_a_cell_shows_what_its_runs_measured(tmp_path, monkeypatch):
@@ -93,7 +94,7 @@ def test_difference_is_paired_by_seed(tmp_path):
     ours, theirs = experiments.TABLES["2"].cells[4], experiments.TABLES["2"].cells[0]
     a = [fake_run(ours, "smoke", s, [v, v + 1], tmp_path) for s, v in ((0, 50), (1, 60), (2, 0))]
     b = [fake_run(theirs, "smoke", s, [v, v + 1], tmp_path) for s, v in ((1, 58), (0, 48))]
-    d = experiments.difference(a, b)
+    d = difference(a, b)
     assert (d.mean, d.low, d.high, d.seeds) == pytest.approx((2, 2, 2, 2))
 
 
@@ -106,7 +107,7 @@ def test_recorded_results_are_found_by_spec_without_seed(tmp_path):
     found = experiments.recorded_results(cell, "smoke", tmp_path)
     assert [r["spec"]["seed"] for r in found] == [0, 1]
     assert experiments.recorded_results(other, "smoke", tmp_path) == []
-    assert np.allclose(experiments.scores(found), [[10, 20], [10, 20]])
+    assert np.allclose(scores(found), [[10, 20], [10, 20]])
 
 
 def test_tables_3_and_4_hold_the_papers_numbers():
