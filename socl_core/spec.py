@@ -82,6 +82,9 @@ class RunSpec(BaseModel):
     mismatch: float = Field(
         0.0, ge=0, description="weight of the loss of search crops matched with another video's template [R]"
     )
+    mismatch_share: float = Field(
+        1.0, gt=0, le=1, description="of a batch's search crops, those matched with another video's template [R]"
+    )
     jitter_power: float = Field(
         1.0, ge=1, description="of shifts and zooms of TransT, drawn evenly at 1; above, small ones prevail [R]"
     )

@@ -134,7 +134,8 @@ class Training:
         backbone = list(self.network.backbone.parameters())
         rest = [parameter for parameter in self.network.parameters() if all(parameter is not own for own in backbone)]
         groups = [{"params": backbone, "factor": self.spec.backbone_lr}, {"params": rest, "factor": 1.0}]
-        self.optimiser = make(groups, lr=self.spec.lr, weight_decay=self.spec.weight_decay)
+        # Fused: one pass over a tensor. TransT has hundreds of small ones, a tenth of its step on a CPU.
+        self.optimiser = make(groups, lr=self.spec.lr, weight_decay=self.spec.weight_decay, fused=True)
 
     def check_finite(self) -> None:
         """Raises `SoclError` naming the first step since the last log entry whose loss is not finite, or the last

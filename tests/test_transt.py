@@ -211,7 +211,7 @@ def test_a_step_learns_and_shifts_the_search_crop_only():
 
 
 def test_a_mismatch_is_another_video_with_the_same_search_crop(monkeypatch):
-    spec = spec_of(mismatch=2.0)
+    spec = spec_of(mismatch=2.0, mismatch_share=1.0)
     training = Training(spec, Batches(box_store(), spec, CPU), CPU)
     seen = []
     match = training.network.match
@@ -220,7 +220,11 @@ def test_a_mismatch_is_another_video_with_the_same_search_crop(monkeypatch):
     (own, search), (other, again) = seen
     assert torch.equal(other[0][1:], own[0][:-1]) and not torch.equal(other[0], own[0])
     assert all(torch.equal(a, b) for a, b in zip(search, again))
-    plain = step(Batches(box_store(), spec.model_copy(update={"mismatch": 0.0}), CPU), 0, training.network)
+    step(Batches(box_store(), spec.model_copy(update={"mismatch_share": 0.6}), CPU), 0, training.network.eval())
+    (own, search), (other, part) = seen[2:]
+    assert len(own[0]) == 3 and len(other[0]) == 2  # 1.8 rounded up
+    assert torch.equal(other[0], own[0].roll(1, 0)[:2]) and torch.equal(part[0], search[0][:2])
+    plain = step(Batches(box_store(), spec.model_copy(update={"mismatch": 0.0}), CPU), 0, training.network.train())
     torch.testing.assert_close(values["loss"], plain["loss"] + 2 * values["mismatch"])
 
 

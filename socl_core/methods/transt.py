@@ -82,7 +82,7 @@ def turned(
 def step(batches: Batches, step: int, network: TransT) -> dict[str, torch.Tensor]:
     """Losses of TransT on the batch of a step: the search crop is shifted and zoomed, the template is not.
 
-    Each search crop may be matched a second time, with the template of another video: all of it is background. [R]
+    Some search crops may be matched a second time, with the template of another video: all of it is background. [R]
     """
     spec, compute = batches.spec, batches.compute
     (first, second), maps, gain = batches.draw(step)
@@ -93,9 +93,10 @@ def step(batches: Batches, step: int, network: TransT) -> dict[str, torch.Tensor
     if spec.turned:
         template, search, truth = turned(template, search, truth, np.random.default_rng([spec.seed, step, 1]))
     with compute.autocast():
-        (template, place), search = network.tokens(template), network.tokens(search)
-        logits, boxes = network.match((template, place), search)
-        other = network.match((template.roll(1, 0), place), search)[0] if spec.mismatch else None
+        (template, place), (search, places) = network.tokens(template), network.tokens(search)
+        logits, boxes = network.match((template, place), (search, places))
+        again = math.ceil(spec.mismatch_share * len(search)) if spec.mismatch else 0  # a batch is in random order
+        other = network.match((template.roll(1, 0)[:again], place), (search[:again], places))[0] if again else None
     values = losses.transt_losses(logits, boxes, truth)
     if other is not None:
         values["mismatch"] = losses.mismatch_loss(other)
