@@ -17,7 +17,7 @@ NOTEBOOKS = [
 ]
 MADE = {"executed", "records", "mathjax", "clip"}  # below book/, by the build itself
 PAGES = [f"book/executed/{name}.ipynb" for name in NOTEBOOKS]
-TABLES = {"table1": ["1", "transt"], "pseudo_boxes": ["2"], "table2": ["2"], "table3": ["3"], "table4": ["4"], "real_video": ["real"], "recipe": ["recipe"], "figure1": ["2"], "train_record": ["2"]}
+TABLES = {"table1": ["1", "transt", "template"], "pseudo_boxes": ["2"], "table2": ["2"], "table3": ["3"], "table4": ["4"], "real_video": ["real"], "recipe": ["recipe"], "figure1": ["2"], "train_record": ["2"]}
 TABLES["claims"] = list(experiments.TABLES)
 
 GRID = experiments.grid_specs(PROTOCOL, config["grid"]) if "grid" in config else []

@@ -14,6 +14,7 @@ from socl_core.errors import DataError
 
 BENCHMARKS = ("got10k", "trackingnet", "lasot")  # conventions of Table 1
 HIDDEN = ("full_occlusion", "out_of_view")  # labels of LaSOT
+MEANS = ("auc", "precision", "template_own", "template_other")  # scores whose mean over sequences a result holds
 
 
 def one_pass(
@@ -95,6 +96,6 @@ def benchmark_scores(convention: str, boxes: np.ndarray, sequence: Sequence) -> 
 
 
 def mean_scores(scores: dict[str, dict[str, float]]) -> dict[str, float]:
-    """Mean auc and precision over the sequences that have them, each of equal weight; empty where none has."""
-    scored = [score for score in scores.values() if "auc" in score]
-    return {name: float(np.mean([score[name] for score in scored])) for name in ("auc", "precision") if scored}
+    """Mean of each of `MEANS` over the sequences that have it, each of equal weight; without those that none has."""
+    found = {name: [score[name] for score in scores.values() if name in score] for name in MEANS}
+    return {name: float(np.mean(values)) for name, values in found.items() if values}

@@ -201,7 +201,11 @@ def evaluate_on(name: str, spec: RunSpec, network, compute: Compute, folder: Pat
     sequences = data.load(name, split, videos=spec.test_videos, frames=spec.test_frames, cache=CACHE)
     boxes = folder / "boxes" / name.replace(":", "_").replace("/", "_") if folder else None
     with tqdm(total=sum(map(len, sequences)), desc=f"track {label} {name}", unit="frame", mininterval=1) as bar:
-        return evaluate(lambda: make_tracker(spec, network, compute), sequences, boxes, bar.update)
+        scores = evaluate(lambda: make_tracker(spec, network, compute), sequences, boxes, bar.update)
+    if probe := methods.find(spec.method).probe:
+        for sequence, more in probe(spec, network, sequences, compute).items():
+            scores[sequence] |= more
+    return scores
 
 
 def training_crops(spec: RunSpec) -> CropStore:

@@ -19,7 +19,7 @@ from socl_core.spec import RunSpec
 from socl_core.tables import KINDS, RESULTS, scrolled
 
 PAGES = {f"{number}": f"table{number}" for number in range(1, 5)}
-PAGES |= {"noise": "claims", "real": "real_video", "recipe": "recipe", "transt": "table1"}
+PAGES |= {"noise": "claims", "real": "real_video", "recipe": "recipe", "transt": "table1", "template": "table1"}
 CLIP_WIDTH, CLIP_FRAMES = 240, 40  # pixels; at most twice as many frames
 NO_CLIP = "No clip: the record holds no boxes on the present composite videos."
 NEAR = 0.005  # of AUC, between a run and its repetition elsewhere
@@ -179,13 +179,16 @@ def _scores(name: str, sequences: dict[str, dict], mean: dict) -> str:
     def number(score: dict, key: str, form: str = "{:.1f}", factor: float = 100) -> str:
         return form.format(factor * score[key]) if key in score else "–"
 
+    looks = "template_own" in mean
     rows = []
     for sequence, score in (sequences | {"mean": mean}).items():
         width = 100 * min(1, max(0, score.get("auc", 0)))
         bar = f'<span class="bar" style="--share:{width:.1f}%"></span>{number(score, "auc")}'
         rows.append([html_text(sequence), bar, number(score, "precision"),
-                     number(score, "frames", "{:.0f}", 1), number(score, "fps", "{:.0f}", 1)])  # fmt: skip
+                     number(score, "frames", "{:.0f}", 1), number(score, "fps", "{:.0f}", 1),
+                     *(number(score, f"template_{which}") for which in ("own", "other") if looks)])  # fmt: skip
     head = ("sequence", "AUC (%)", "precision (%)", "frames", "frames a second")
+    head += ("with own template (%)", "with another's (%)") if looks else ()
     return _table(f"Scores on {name}", head, rows)
 
 

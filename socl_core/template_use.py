@@ -13,23 +13,28 @@ from socl_core.models.transt import TransT
 @torch.inference_mode()
 def template_use(
     network: TransT, search: int, sequences: list[Sequence], compute: Compute, frames: int = 4
-) -> tuple[float, float]:
-    """Mean target score, in [0, 1], of the cells in the true box: with the template of the same video, and of the next.
+) -> dict[str, dict[str, float]]:
+    """Mean target score, in [0, 1], of the cells in the true box by sequence: `template_own` with its own template,
+    `template_other` with that of the next sequence.
 
-    Search crops of `search` pixels are centred on the true boxes of at most `frames` later frames a video. A network
-    that finds whatever looks like an object in the middle gives the same number twice.
+    Search crops of `search` pixels are centred on the true boxes of at most `frames` later frames. A network that
+    finds whatever looks like an object in the middle gives the same number twice. Sequences without a valid later
+    frame have none, and one alone has no other.
     """
     network = network.eval()
     templates = [_tokens(network, s, 0, 1.0, search // 2, compute) for s in sequences]
-    scores = []
+    found: dict[str, dict[str, float]] = {}
     for number, sequence in enumerate(sequences):
+        pair = {"template_own": templates[number], "template_other": templates[(number + 1) % len(templates)]}
+        scores: dict[str, list[float]] = {name: [] for name in pair}
         for i in evenly(np.flatnonzero(sequence.valid[1:]) + 1, frames):
             view = _tokens(network, sequence, i, 2.0, search, compute)
             inside = _cells(sequence.boxes[i], view[0].shape[1])
-            pair = (templates[number], templates[(number + 1) % len(templates)])
-            scores.append([float(network.match(t, view)[0].float().softmax(-1)[0, inside, 0].mean()) for t in pair])
-    own, other = np.mean(scores, 0)
-    return float(own), float(other)
+            for name, template in pair.items():
+                scores[name].append(float(network.match(template, view)[0].float().softmax(-1)[0, inside, 0].mean()))
+        if len(templates) > 1 and scores["template_own"]:
+            found[sequence.name] = {name: float(np.mean(values)) for name, values in scores.items()}
+    return found
 
 
 def _tokens(network: TransT, sequence: Sequence, frame: int, sides: float, size: int, compute: Compute):

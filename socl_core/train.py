@@ -72,10 +72,13 @@ class Batches:
 
     def crops(self, rows: torch.Tensor, maps: torch.Tensor, gain: np.ndarray, size: int) -> torch.Tensor:
         """Augmented crops (B, 3, size, size): zoomed, shifted by (dx, dy) pixels, brightness times gain."""
-        images = self.compute.images(self.images[rows.to(self.images.device)].permute(0, 3, 1, 2))
-        images = sample(
-            images, maps.to(images.device), torch.arange(size, device=images.device) - (size - 1) / 2, images.shape[-1]
-        )
+        # Only what the crops show is read: pixels from the middle, and one more to interpolate.
+        stored = self.images.shape[1]
+        edge = max(0, stored // 2 - math.ceil((size / 2 / maps[:, :1] + maps[:, 1:].abs()).max()) - 1)
+        shown = slice(edge, stored - edge)
+        images = self.images[rows.to(self.images.device), shown, shown].permute(0, 3, 1, 2)
+        offsets = torch.arange(size, device=images.device) - (size - 1) / 2
+        images = sample(self.compute.images(images), maps.to(images.device), offsets, images.shape[-1])
         return (images * torch.from_numpy(gain).to(images.device)[:, None, None, None]).clamp(0, 255)
 
     def top_maps(self, rows: torch.Tensor, maps: torch.Tensor, size: int) -> torch.Tensor:

@@ -7,11 +7,13 @@ import pytest
 
 from socl_core import experiments
 from socl_core.claims import judged, of_table
+from socl_core.experiments import recorded_results
+from socl_core.scores import difference
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
-SHOWN = ("1", "2", "3", "4", "noise", "real", "transt")
+SHOWN = ("1", "2", "3", "4", "noise", "real", "transt", "template")
 FIRST = ("GOT-10k AO", "TrackingNet AUC", "LaSOT AUC")  # columns of Table 1, which is too wide for the README
 
 
@@ -40,3 +42,11 @@ def test_readme_counts_the_verdicts_of_the_recorded_runs():
     verdicts.update(judged(claim, "laptop")["verdict"] for claim in of_table("noise"))
     words = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
     assert f"of {verdicts.total()} claims about trackers: {words}" in " ".join(README.split())
+
+
+def test_readme_shows_what_more_weight_on_second_matches_costs():
+    cells = {cell.row: cell for cell in experiments.find_table("transt").cells if cell.column == "SoCL-TransT"}
+    kept, heavy = (recorded_results(cells[row], "laptop") for row in (experiments.KEPT, experiments.HEAVY))
+    d = difference(kept, heavy, "got10k_ao")
+    words = f"SoCL-TransT loses {d.mean:.1f} points of AO by it [{d.low:.1f}, {d.high:.1f}]"
+    assert words in " ".join(README.split())

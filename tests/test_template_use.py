@@ -1,5 +1,7 @@
 """Template use: networks that look at their template, and ones that do not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -48,4 +50,13 @@ def squares():
 @pytest.mark.parametrize("looks, expected", [(True, (1, 0)), (False, (1, 1))])
 def test_only_a_network_that_looks_scores_less_with_another_template(looks, expected):
     found = template_use(Fake(looks), 96, list(squares()), CPU)
-    np.testing.assert_allclose(found, expected, atol=1e-3)
+    assert list(found) == [str(colour) for colour in COLOURS]
+    for score in found.values():
+        np.testing.assert_allclose([score["template_own"], score["template_other"]], expected, atol=1e-3)
+
+
+def test_a_video_alone_and_one_without_annotation_have_no_score():
+    first, second, third = squares()
+    assert template_use(Fake(True), 96, [first], CPU) == {}
+    hidden = replace(second, boxes=np.where(np.arange(4)[:, None], np.nan, second.boxes), valid=np.arange(4) == 0)
+    assert list(template_use(Fake(True), 96, [first, hidden, third], CPU)) == [first.name, third.name]

@@ -136,9 +136,24 @@ def test_gain_is_brightness(store):
     batches = Batches(store, spec_of(), CPU)
     rows, still = torch.tensor([0]), torch.tensor([[1.0, 0.0, 0.0]])
     plain = batches.crops(rows, still, np.ones(1, np.float32), 127)
-    torch.testing.assert_close(plain[0].permute(1, 2, 0), torch.from_numpy(store.images[0, 64:191, 64:191]).float())
+    stored = torch.from_numpy(store.images[0, 64:191, 64:191]).float()
+    torch.testing.assert_close(plain[0].permute(1, 2, 0), stored, atol=1e-3, rtol=0)
     bright = batches.crops(rows, still, np.full(1, 1.2, np.float32), 127)
     torch.testing.assert_close(bright, (plain * 1.2).clamp(0, 255))
+
+
+@pytest.mark.parametrize("side", [128, 255])
+@pytest.mark.parametrize("size, zoom, shift", [(63, 0.0, 0.0), (63, 0.3, 20.0), (127, 0.3, 90.0)])
+def test_crops_are_those_of_whole_stored_images(store, side, size, zoom, shift):
+    """`crops` reads but a part of them; beyond their edge the last pixel goes on."""
+    small = replace(store, images=store.images[:, :side, :side])
+    batches = Batches(small, spec_of(zoom=zoom, shift=shift), CPU)
+    rows, maps, gain = (values[1] for values in batches.draw(0))
+    whole = torch.from_numpy(small.images[rows]).permute(0, 3, 1, 2).float()
+    expected = (
+        sample(whole, maps, torch.arange(size) - (size - 1) / 2, side) * torch.from_numpy(gain)[:, None, None, None]
+    )
+    torch.testing.assert_close(batches.crops(rows, maps, gain, size), expected.clamp(0, 255), atol=0.02, rtol=0)
 
 
 def test_the_clip_level_is_taken_over_the_cells_of_a_whole_search_crop():

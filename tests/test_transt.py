@@ -217,13 +217,13 @@ def test_a_mismatch_is_another_video_with_the_same_search_crop(monkeypatch):
     match = training.network.match
     monkeypatch.setattr(training.network, "match", lambda *tokens: seen.append(tokens) or match(*tokens))
     values = step(training.batches, 0, training.network)
-    (own, search), (other, again) = seen
-    assert torch.equal(other[0][1:], own[0][:-1]) and not torch.equal(other[0], own[0])
-    assert all(torch.equal(a, b) for a, b in zip(search, again))
+    ((templates, _), (searches, _)) = seen.pop()
+    assert len(templates) == len(searches) == 6 and not torch.equal(templates[:3], templates[3:])
+    assert torch.equal(templates[3:], templates[:3].roll(1, 0)) and torch.equal(searches[3:], searches[:3])
     step(Batches(box_store(), spec.model_copy(update={"mismatch_share": 0.6}), CPU), 0, training.network.eval())
-    (own, search), (other, part) = seen[2:]
-    assert len(own[0]) == 3 and len(other[0]) == 2  # 1.8 rounded up
-    assert torch.equal(other[0], own[0].roll(1, 0)[:2]) and torch.equal(part[0], search[0][:2])
+    ((templates, _), (searches, _)) = seen.pop()
+    assert len(templates) == len(searches) == 3 + 2  # 1.8 rounded up
+    assert torch.equal(templates[3:], templates[:3].roll(1, 0)[:2]) and torch.equal(searches[3:], searches[:2])
     plain = step(Batches(box_store(), spec.model_copy(update={"mismatch": 0.0}), CPU), 0, training.network.train())
     torch.testing.assert_close(values["loss"], plain["loss"] + 2 * values["mismatch"])
 

@@ -36,6 +36,7 @@ class Method:
     network: spec -> the untrained network; None for a method without one.
     step: (batches, step, network) -> values to log, of which "loss" is minimised.
     cut: spec -> how its training crops are cut.
+    probe: (spec, network, sequences, compute) -> scores by sequence that tell of the network beside its tracking.
     """
 
     labels: Literal["points", "boxes"] | None
@@ -43,6 +44,7 @@ class Method:
     network: "Callable[..., torch.nn.Module] | None" = None
     step: "Callable[..., dict[str, torch.Tensor]] | None" = None
     cut: "Callable[..., Cut] | None" = None
+    probe: "Callable[..., dict[str, dict[str, float]]] | None" = None
 
 
 def find(name: str) -> Method:

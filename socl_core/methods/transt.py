@@ -11,6 +11,7 @@ from socl_core.device import Compute
 from socl_core.methods import Method
 from socl_core.models.transt import TransT
 from socl_core.spec import RunSpec
+from socl_core.template_use import template_use
 from socl_core.trackers.transt import TransTTracker
 from socl_core.train import Batches
 
@@ -92,19 +93,26 @@ def step(batches: Batches, step: int, network: TransT) -> dict[str, torch.Tensor
     truth = moved(batches.boxes[second.to(compute.device)], maps.to(compute.device), spec.search)
     if spec.turned:
         template, search, truth = turned(template, search, truth, np.random.default_rng([spec.seed, step, 1]))
+    again = math.ceil(spec.mismatch_share * len(search)) if spec.mismatch else 0  # a batch is in random order
     with compute.autocast():
         (template, place), (search, places) = network.tokens(template), network.tokens(search)
+        template = torch.cat([template, template.roll(1, 0)[:again]])
+        search = torch.cat([search, search[:again]])
         logits, boxes = network.match((template, place), (search, places))
-        again = math.ceil(spec.mismatch_share * len(search)) if spec.mismatch else 0  # a batch is in random order
-        other = network.match((template.roll(1, 0)[:again], place), (search[:again], places))[0] if again else None
-    values = losses.transt_losses(logits, boxes, truth)
-    if other is not None:
-        values["mismatch"] = losses.mismatch_loss(other)
+    own = len(truth)
+    values = losses.transt_losses(logits[:own], boxes[:own], truth)
+    if again:
+        values["mismatch"] = losses.mismatch_loss(logits[own:])
         values["loss"] = values["loss"] + spec.mismatch * values["mismatch"]
     return values
 
 
+def probe(spec: RunSpec, network: TransT, sequences: list, compute: Compute) -> dict[str, dict[str, float]]:
+    """Whether the network looks at its template, by sequence."""
+    return template_use(network, spec.search, sequences, compute)
+
+
 METHODS = {
-    "socl-transt": Method("points", tracker, network, step, lambda spec: cut(spec, spec.pseudo_boxes)),
-    "transt": Method("boxes", tracker, network, step, lambda spec: cut(spec, "box")),
+    "socl-transt": Method("points", tracker, network, step, lambda spec: cut(spec, spec.pseudo_boxes), probe),
+    "transt": Method("boxes", tracker, network, step, lambda spec: cut(spec, "box"), probe),
 }
