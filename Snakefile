@@ -25,6 +25,7 @@ WHOLE = [experiments.find_table(str(name)) for name in config.get("tables", [])]
 WHOLE = experiments.wanted_specs(PROTOCOL, WHOLE, config.get("seeds"), whole=True)
 
 RUNS = {spec: Run.of(spec) for spec in [*experiments.wanted_specs(PROTOCOL), *GRID, *WHOLE]}
+STEPS = {run.id: spec.steps for spec, run in RUNS.items()}
 for spec, run in RUNS.items():
     run.queue(spec)
 
@@ -69,6 +70,7 @@ rule tables:
 
 rule run:
     output: f"runs/{PROTOCOL}/{{id}}/result.json"
+    priority: lambda wildcards: STEPS.get(wildcards.id, 0)  # the longest first, so that none is left to run alone at the end
     shell: f"socl run runs/{PROTOCOL}/{{wildcards.id}}/spec.json"
 
 

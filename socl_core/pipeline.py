@@ -229,13 +229,15 @@ def open_store(name: str, spec: RunSpec, cut: Cut, split: str = "train") -> Crop
     folder = CACHE / "crops" / f"{code_hash(*CROP_CODE, data.layout_module(name))}-{content}-{kind}"
     if (folder / "index.json").exists():
         return CropStore.open(folder)
-    # Runs side by side often need the same crops, and each builder takes all processors.
-    with lock(CACHE / "building.lock", "builds crops", patience=math.inf):
+    # Runs side by side often need the same: crops of boxes, or the objectness behind all crops of points.
+    priors = prior_folder(name, content)
+    shared = folder if cut.rule == "box" else priors
+    with lock(CACHE / "locks" / shared.name, "builds crops", patience=math.inf):
         sequences = [spread(s, spec.frames) for s in data.load(name, split, videos=spec.videos, cache=CACHE)]
         if cut.rule != "box":
             clicked = [careless(sequence, spec.point_noise, video) for video, sequence in enumerate(sequences)]
             sequences = [sequence.point_view() for sequence in clicked]
-        return build_store(sequences, folder, cut, prior_folder(name, content))
+        return build_store(sequences, folder, cut, priors)
 
 
 def training_content(name: str, split: str, videos: int | None, frames: int | None) -> str:

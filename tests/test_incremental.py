@@ -1,5 +1,6 @@
 """An edit has done again what depends on it and nothing else: dry runs of Snakemake in a copy of the project."""
 
+import json
 import os
 import re
 import shutil
@@ -36,7 +37,7 @@ class Project:
         (folder / "bin").mkdir()
         (folder / "bin" / "socl").write_text(SOCL)
         (folder / "bin" / "socl").chmod(0o755)
-        self.snakemake()
+        self.first = self.snakemake()
 
     def snakemake(self, *options: str) -> str:
         command = [
@@ -72,6 +73,11 @@ def pages(*names: str) -> set[str]:
 def test_what_an_edit_has_done_again(tmp_path):
     project, html = Project(tmp_path), {"_build/html/index.html"}
     assert project.wanted() == set()
+
+    # The longest runs were made first, so that none was left to run alone at the end.
+    made = re.findall(r"^    output: (runs/\S+)/result.json$", project.first, re.M)
+    steps = [json.loads((tmp_path / run / "spec.json").read_text())["steps"] for run in made]
+    assert len(set(steps)) > 1 and steps == sorted(steps, reverse=True)
 
     # Prose: pages are laid out again at most; nothing runs.
     project.edit("socl_core/pipeline.py", '"""What a run does', '"""All that a run does')

@@ -176,7 +176,8 @@ def test_two_processes_on_one_run(whole, expected, tmp_path):
 
 
 def test_crops_are_built_by_one_process_at_a_time(tmp_path):
-    with lock(tmp_path / "cache" / "building.lock", "builds crops"):
+    content = pipeline.training_content("composite", "train", faults.SPEC.videos, faults.SPEC.frames)
+    with lock(tmp_path / "cache" / "locks" / pipeline.prior_folder("composite", content).name, "builds crops"):
         process = faults.start(faults.build, tmp_path)
         process.join(2 * PATIENCE)
         assert process.is_alive() and not (tmp_path / "cache" / "crops").exists()
