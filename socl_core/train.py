@@ -71,10 +71,13 @@ class Batches:
         return np.array([first, second])
 
     def crops(self, rows: torch.Tensor, maps: torch.Tensor, gain: np.ndarray, size: int) -> torch.Tensor:
-        """Augmented crops (B, 3, size, size): zoomed, shifted by (dx, dy) pixels, brightness times gain."""
-        # Only what the crops show is read: pixels from the middle, and one more to interpolate.
-        stored = self.images.shape[1]
-        edge = max(0, stored // 2 - math.ceil((size / 2 / maps[:, :1] + maps[:, 1:].abs()).max()) - 1)
+        """Augmented crops (B, 3, size, size): zoomed, shifted by (dx, dy) pixels, brightness times gain.
+
+        maps: at most as large as those of `draw`.
+        """
+        # Only what crops of this size can show is read: pixels from the middle, and one more to interpolate.
+        stored, reach = self.images.shape[1], size / 2 * (1 + self.spec.zoom) + self.spec.shift
+        edge = max(0, stored // 2 - math.ceil(reach) - 1)
         shown = slice(edge, stored - edge)
         images = self.images[rows.to(self.images.device), shown, shown].permute(0, 3, 1, 2)
         offsets = torch.arange(size, device=images.device) - (size - 1) / 2
