@@ -3,11 +3,12 @@
 import hashlib
 from pathlib import Path
 
-from socl_core import data, experiments
-from socl_core.book import notebook_code
-from socl_core.identity import code_hash
-from socl_core.runs import Run
-from socl_core.spec import PROTOCOL_FOLDER
+from socl_book import tables as experiments
+from socl_core import data
+from socl_book.build import notebook_code
+from socl_core.runs.identity import code_hash
+from socl_core.runs.store import Run
+from socl_core.methods.spec import PROTOCOL_FOLDER
 
 PROTOCOL = config.get("protocol", "laptop")
 NOTEBOOKS = [
@@ -54,7 +55,7 @@ rule html:
         "_config.yml",
         [str(p) for p in Path("book").rglob("*") if p.suffix in {".md", ".yml", ".bib", ".css", ".js", ".svg"} and not MADE & {*p.parts}],
     output: "_build/html/index.html"
-    params: records=code_hash("socl_core.records", *data.layout_modules())
+    params: records=code_hash("socl_book.records", *data.layout_modules())
     shell: f"socl book build --protocol {PROTOCOL}"
 
 

@@ -9,8 +9,8 @@ import statistics
 import time
 from pathlib import Path
 
-from socl_core.conventions import CONVENTIONS
-from socl_core.results import read_results, read_truth, score_results
+from socl_core.scoring.conventions import CONVENTIONS
+from socl_core.scoring.results import read_results, read_truth, score_results
 
 
 def milliseconds(work, rounds: int = 15) -> tuple[float, float]:

@@ -3,8 +3,10 @@
 import cv2
 import numpy as np
 
-from socl_core.data.crops import SEARCH, CropStore, lattice
 from socl_core.data.sequence import Sequence
+from socl_core.geometry import SEARCH
+from socl_core.methods.crops import CropStore
+from socl_core.prior.top import lattice
 
 WIDTH, HEIGHT = 96, 72
 

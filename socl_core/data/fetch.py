@@ -21,8 +21,8 @@ from urllib.request import Request, urlopen
 from tqdm import tqdm
 
 from socl_core.data import otb
+from socl_core.data.check import scan
 from socl_core.data.files import read_text, write_atomic
-from socl_core.data.scan import scan
 from socl_core.errors import DataError, SoclError, UsageError, known
 
 OTB_SOURCE = otb.SITE + "seq"

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from socl_core.data.sequence import ImageFiles, Sequence, box_centres
+from socl_core.data.sequence import ImageFiles, Sequence
 from socl_core.errors import DataError, known
+from socl_core.geometry import box_centres
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 BOX_FORMAT = "four numbers x, y, w, h separated by comma, tab or space"

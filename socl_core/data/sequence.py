@@ -105,7 +105,3 @@ def evenly(rows: np.ndarray, count: int) -> np.ndarray:
     return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)]
 
 
-def box_centres(boxes: np.ndarray) -> np.ndarray:
-    """Centres (N, 2) of boxes (N, 4) in pixel indices."""
-    boxes = np.asarray(boxes, np.float64)
-    return boxes[:, :2] + (boxes[:, 2:] - 1) / 2

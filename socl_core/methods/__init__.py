@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import torch
 
-    from socl_core.data.crops import Cut
+    from socl_core.methods.crops import Cut
 
 MODULES = {
     "socl-siam": "socl_core.methods.siam",

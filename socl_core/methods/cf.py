@@ -3,11 +3,11 @@
 They train as SoCL-Siam and Box-Siam do; the tracker takes the backbone without its head. [S for SoCL-CF]
 """
 
-from socl_core.device import Compute
 from socl_core.methods import Method
 from socl_core.methods.siam import box_cut, box_step, network, point_cut, socl_step
+from socl_core.methods.spec import RunSpec
+from socl_core.models.device import Compute
 from socl_core.models.siamese import SiameseNetwork
-from socl_core.spec import RunSpec
 from socl_core.trackers.cf import CfOptions, CfTracker
 
 

@@ -3,15 +3,16 @@
 import torch
 import torch.nn.functional as F
 
-from socl_core import losses, prior, soft_samples
-from socl_core.data.crops import EXEMPLAR, Cut
-from socl_core.device import Compute
-from socl_core.distributed import gather, rank, share
-from socl_core.methods import Method
+from socl_core.geometry import EXEMPLAR
+from socl_core.methods import Method, losses, soft_samples
+from socl_core.methods.crops import Cut
+from socl_core.methods.distributed import gather, rank, share
+from socl_core.methods.spec import RunSpec
+from socl_core.methods.training import Batches
+from socl_core.models.device import Compute
 from socl_core.models.siamese import SiameseNetwork
-from socl_core.spec import RunSpec
+from socl_core.prior import top as prior
 from socl_core.trackers.siam import SiamOptions, SiamTracker, correlate
-from socl_core.train import Batches
 
 
 def network(spec: RunSpec) -> SiameseNetwork:

@@ -5,15 +5,14 @@ import math
 import numpy as np
 import torch
 
-from socl_core import losses
-from socl_core.data.crops import Cut
-from socl_core.device import Compute
-from socl_core.methods import Method
+from socl_core.methods import Method, losses
+from socl_core.methods.crops import Cut
+from socl_core.methods.spec import RunSpec
+from socl_core.methods.template_use import template_use
+from socl_core.methods.training import Batches
+from socl_core.models.device import Compute
 from socl_core.models.transt import TransT
-from socl_core.spec import RunSpec
-from socl_core.template_use import template_use
 from socl_core.trackers.transt import TransTTracker
-from socl_core.train import Batches
 
 
 def network(spec: RunSpec) -> TransT:

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from socl_core.models.grid import Grid
+from socl_core.geometry import Grid
 
 GRID = Grid(stride=8, field=87)  # 127 -> 6 cells, 255 -> 22
 

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from socl_core.models.grid import Grid
+from socl_core.geometry import Grid
 
 # All padding is half a kernel, so cell i lies on pixel 16 i: a crop of 16 n + 1 pixels has its cells symmetric.
 GRID = Grid(stride=16, field=1)

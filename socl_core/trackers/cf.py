@@ -9,9 +9,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from socl_core.data.crops import EXEMPLAR
-from socl_core.device import Compute
 from socl_core.errors import known
+from socl_core.geometry import EXEMPLAR
+from socl_core.models.device import Compute
 from socl_core.trackers.search import CropTracker, Pyramid, View
 
 

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import torch
 
-from socl_core.data.crops import context_side, crop
-from socl_core.device import Compute
 from socl_core.errors import DataError
+from socl_core.geometry import context_side, crop
+from socl_core.models.device import Compute
 
 
 def check_box(box, image: np.ndarray) -> np.ndarray:

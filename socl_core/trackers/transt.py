@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import torch
 
-from socl_core.data.crops import context_side, crop
-from socl_core.device import Compute
+from socl_core.geometry import context_side, crop
+from socl_core.models.device import Compute
 from socl_core.models.transt import TransT
 from socl_core.trackers.search import check_box
 

@@ -128,7 +128,7 @@ def _slide(slider, value) -> None:
 
 def _equals_python(widget, frame: dict) -> dict[str, float]:
     """What an eta widget shows, equal to Python to 1e-6."""
-    from socl_core.widgets.eta import EtaWidget
+    from socl_book.widgets.eta import EtaWidget
 
     shown = {name: float(text or "nan") for name, text in widget.evaluate("w => ({...w.dataset})").items()}
     expected = EtaWidget.compute(frame, shown["eta"], int(shown["point"]), shown["temperature"])

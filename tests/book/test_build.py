@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from socl_core import book
+from socl_book import build as book
+from socl_book.widgets.media import clip, figure
 from socl_core.errors import DataError, SoclError
-from socl_core.widgets.media import clip, figure
 
 ROOT = Path(__file__).parents[2]
 

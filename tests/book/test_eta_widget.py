@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from socl_book.widgets.eta import EtaWidget, coverage, score_maps
 from socl_core.errors import UsageError
-from socl_core.prior import entropy, top_map
-from socl_core.widgets.eta import EtaWidget, coverage, score_maps
+from socl_core.prior.top import entropy, top_map
 
 HOST = Path(__file__).parents[2] / "book" / "assets" / "widget-host.js"
 ETAS = [0, 0.5, 1, 2.5, 5, 7.5, 10, 12.5, 15, 20, 25, 33, 40]

@@ -1,4 +1,4 @@
-"""The rules of socl_core.book.execute: typed parameters, whole outputs, failures kept and named."""
+"""The rules of socl_book.build.execute: typed parameters, whole outputs, failures kept and named."""
 
 import fcntl
 from types import SimpleNamespace
@@ -7,9 +7,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from socl_core import book, identity, locks
-from socl_core.book import execute, make, notebook_code, renew_prose
+from socl_book import build as book
+from socl_book.build import execute, make, notebook_code, renew_prose
 from socl_core.errors import SoclError, UsageError
+from socl_core.runs import identity, locks
 
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 
@@ -91,10 +92,10 @@ def test_code_in_a_parameter_is_a_text_and_nothing_else(notebook, tmp_path):
 
 
 def test_the_code_of_a_notebook_is_its_cells_and_what_they_import(notebook, monkeypatch, tmp_path):
-    page = notebook("from socl_core.prior import top_map", "def f():\n    import socl_core.metrics")
+    page = notebook("from socl_core.prior.top import top_map", "def f():\n    import socl_core.scoring.metrics")
     before = notebook_code(page)
     original = identity._module_hash
-    for module, same in [("socl_core.report", True), ("socl_core.prior", False), ("socl_core.metrics", False)]:
+    for module, same in [("socl_book.figures", True), ("socl_core.prior.top", False), ("socl_core.scoring.metrics", False)]:
         hashed = lambda name, edited=module: "new" if name == edited else original(name)  # noqa: E731
         monkeypatch.setattr(identity, "_module_hash", hashed)
         assert (notebook_code(page) == before) is same

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from test_eta_widget import image, page_of
 
+from socl_book.widgets.heads import HeadsWidget
 from socl_core.errors import UsageError
-from socl_core.widgets.heads import HeadsWidget
 
 RUNS = [(tracker, head) for tracker in ("SoCL-Siam", "SoCL-CF") for head in (False, True)]
 

@@ -7,12 +7,12 @@ from layouts import write_images
 from typer.testing import CliRunner
 
 from socl_core import data
-from socl_core.cli import app
-from socl_core.clips import write_clip
-from socl_core.data.scan import scan
+from socl_core.commands.main import app
+from socl_core.data.check import scan
+from socl_core.data.video import write_clip
 from socl_core.errors import DataError, UsageError
-from socl_core.pipeline import training_crops
-from socl_core.spec import make_spec
+from socl_core.methods.spec import make_spec
+from socl_core.runs.pipeline import training_crops
 
 
 def clicked(root, name, rows, numbers=range(1, 5)):
@@ -92,7 +92,7 @@ def test_what_is_no_video_cannot_be_cut(tmp_path):
 
 
 def test_clicks_train_and_boxes_are_missed(tmp_path, monkeypatch):
-    monkeypatch.setattr("socl_core.pipeline.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("socl_core.runs.pipeline.CACHE", tmp_path / "cache")
     rng = np.random.default_rng(0)
     for name in ("a", "b"):
         clicked(tmp_path / "own", name, [f"000{i}.jpg,{60 + i},50" for i in (1, 2, 4)])

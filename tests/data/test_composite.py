@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from socl_core.data import composite, render
+from socl_core.data import composite
+from socl_core.data.composite import render
 from socl_core.errors import DataError, UsageError
 
 WIDTH, HEIGHT = render.FRAME_SIZE

@@ -13,7 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from layouts import otb_sequence
 
-from socl_core import cli, data
+from socl_core import data
+from socl_core.commands import main as cli
 from socl_core.data import fetch
 from socl_core.errors import DataError, SoclError, UsageError
 

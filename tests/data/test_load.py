@@ -205,7 +205,7 @@ def test_import_is_light():
 
 def test_real_data(data_root, monkeypatch):
     monkeypatch.setenv("SOCL_DATA", str(data_root))
-    assert names(data.load("otb_dev", "dev")) == ["Diving", "Dog", "DragonBaby", "Human7"]
+    assert {"Diving", "Dog", "DragonBaby", "Human7"} <= {*names(data.load("otb_dev", "dev"))}
     assert data.available("real_mini") is None
     seconds = []
     for _ in range(5):  # the least of several: other work on the machine only adds

@@ -4,7 +4,7 @@ import faults
 import pytest
 import torch
 
-from socl_core.runs import Run
+from socl_core.runs.store import Run
 
 
 @pytest.fixture(autouse=True)

@@ -16,12 +16,13 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from socl_core import data, pipeline
-from socl_core.cli import app
+from socl_core import data
+from socl_core.commands.main import app
 from socl_core.errors import DataError, SoclError
-from socl_core.locks import PATIENCE, lock
 from socl_core.methods import siam
-from socl_core.runs import Run
+from socl_core.runs import pipeline
+from socl_core.runs.locks import PATIENCE, lock
+from socl_core.runs.store import Run
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from socl_core.runs import Run
+from socl_core.runs.store import Run
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from socl_core.metrics import iou
+from socl_core.scoring.metrics import iou
 from socl_core.trackers import mil
 from socl_core.trackers.identity import IdentityTracker
 from socl_core.trackers.mil import MilTracker, integer_box

@@ -5,8 +5,8 @@ import pytest
 import torch
 from moving import video
 
-from socl_core.device import Compute
 from socl_core.errors import DataError, UsageError
+from socl_core.models.device import Compute
 from socl_core.models.resnet import ResNet18
 from socl_core.trackers.cf import (
     SOLVERS,

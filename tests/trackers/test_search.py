@@ -7,10 +7,10 @@ import pytest
 import torch
 from moving import video
 
-from socl_core.device import Compute
-from socl_core.metrics import iou
 from socl_core.models.alexnet import AlexNetV1
+from socl_core.models.device import Compute
 from socl_core.models.resnet import ResNet18
+from socl_core.scoring.metrics import iou
 from socl_core.trackers.cf import CfOptions, CfTracker
 from socl_core.trackers.siam import SiamOptions, SiamTracker
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from moving import video
 
-from socl_core.device import Compute
 from socl_core.errors import DataError, SoclError, UsageError
 from socl_core.models.alexnet import AlexNetV1
+from socl_core.models.device import Compute
 from socl_core.trackers.search import check_box
 from socl_core.trackers.siam import SiamOptions, SiamTracker, correlate
 

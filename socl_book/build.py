@@ -1,0 +1,250 @@
+"""From notebooks to pages: execute one notebook, fetch the formula renderer, build the HTML.
+
+The command line and the Snakefile call these three functions; nothing here knows what is on a page.
+"""
+
+import ast
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from socl_core import data
+from socl_core.data.files import write_atomic
+from socl_core.errors import SoclError, UsageError, unknown
+from socl_core.runs.identity import code_hash, imports, module_path
+from socl_core.runs.locks import lock
+from socl_core.runs.store import RUNS
+
+MATHJAX, SCRIPT, FONTS = "mathjax@3.2.2", "tex-mml-chtml.js", "output/chtml/fonts/woff-v2"
+FAILED = Path("runs/failed")
+SCREEN = 24  # lines of a cause that still fit on one screen
+
+
+def execute(notebook: Path, out: Path, parameters: dict | None = None) -> Path:
+    """Run `notebook` with papermill and write the executed copy to `out`.
+
+    The kernel's working directory is the caller's. The copy appears as `out` only when every cell has run:
+    until then it has a temporary name beside it. A run that fails is kept as `runs/failed/<name>.ipynb`.
+
+    Raises:
+        UsageError: there is no such notebook, or it has no parameter of a given name.
+        SoclError: a cell failed; the message holds the end of the traceback.
+    """
+    import papermill  # slow to import, and only this function needs it
+
+    notebook, out, parameters = Path(notebook), Path(out), dict(parameters or {})
+    if not notebook.is_file():
+        raise UsageError(f"there is no notebook '{notebook}'")
+    known = papermill.inspect_notebook(str(notebook))
+    for name, value in parameters.items():  # papermill itself would only warn
+        if name not in known:
+            raise _unknown_parameter(notebook, name, known)
+        _check_type(notebook, name, value, known[name]["default"])
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(f".{out.stem}.partial.ipynb")
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # the kernel inherits it and starts quietly
+    quiet = {"extra_arguments": ["--log-level=50"]}  # its remarks about sockets would drown ours
+    with lock(RUNS / "locks" / out.stem, f"executes {out}"):
+        partial.unlink(missing_ok=True)  # of a killed one
+        try:
+            papermill.execute_notebook(str(notebook), str(partial), parameters, progress_bar=True, **quiet)
+            _finish(partial, notebook, out)
+        except KeyboardInterrupt:
+            _keep_failed(partial, out.name)
+            raise
+        except Exception as error:  # whatever stopped it, the reader needs the cause and the notebook
+            kept = _keep_failed(partial, out.name)
+            where = f"\nthe notebook up to the failure: {kept}" if kept else ""
+            raise SoclError(f"{notebook}: {_cause(error)}{where}") from error
+    return out
+
+
+def _unknown_parameter(notebook: Path, name: str, known: dict) -> UsageError:
+    if not known:
+        return UsageError(f"{notebook} takes no parameters, but '{name}' was given")
+    return unknown(f"parameter of {notebook.name}", name, known)
+
+
+def _check_type(notebook: Path, name: str, value, default: str) -> None:
+    """`UsageError` unless `value` has the type of the default; a whole number is also a float."""
+    wanted = type(ast.literal_eval(default))
+    if type(value) is not wanted and not (wanted is float and type(value) is int):
+        raise UsageError(
+            f"parameter {name} of {notebook.name} must be {wanted.__name__}, such as {default}; "
+            f"found {type(value).__name__} {value!r}"
+        )
+
+
+def _keep_failed(partial: Path, name: str) -> Path | None:
+    if not partial.is_file():
+        return None
+    FAILED.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.move(partial, FAILED / name))
+
+
+def _cause(error: Exception) -> str:
+    """What went wrong, from a notebook error or any other, in at most one screen."""
+    traceback = getattr(error, "traceback", None)
+    if not traceback:
+        text = f"{type(error).__name__}: {error}"
+        head = "the notebook did not run"
+    else:
+        text = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(traceback))
+        head = f"cell {error.cell_index} failed with {error.ename}: {error.evalue}"
+    lines = text.strip().splitlines()
+    if len(lines) > SCREEN:
+        lines = ["..."] + lines[-SCREEN:]
+    return "\n".join([head, *lines])
+
+
+def _finish(partial: Path, notebook: Path, out: Path) -> None:
+    """Give the copy its final name, inside (no machine paths) and outside, and fold the injected parameters."""
+    import nbformat
+
+    page = nbformat.read(partial, as_version=4)
+    page.metadata.setdefault("papermill", {}).update(input_path=notebook.name, output_path=out.name)
+    for cell in page.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.metadata.tags.append("hide-input")
+    write_atomic(out, nbformat.writes(page) + "\n")
+    partial.unlink()
+
+
+def notebook_code(notebook: Path) -> str:
+    """Hash of a notebook's code cells, of all that they import from this package and of all layouts of data: when it
+    changes, the notebook has to run again. Its prose does not count."""
+    import nbformat
+
+    cells = [cell for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code"]
+    modules = {name for cell in cells for name in imports(ast.parse(cell.source)) if module_path(name)}
+    own = json.dumps([(cell.source, cell.metadata) for cell in cells], sort_keys=True)
+    return f"{hashlib.sha256(own.encode()).hexdigest()[:16]}-{code_hash(*sorted(modules), *data.layout_modules())}"
+
+
+def renew_prose(sources: Path = Path("notebooks"), executed: Path = Path("book/executed")) -> None:
+    """Give executed notebooks the prose that their sources have now; what was executed stays as it is.
+
+    A copy whose code is not that of its source is left alone: it has to run again. One without a source is removed:
+    Sphinx would build a page that no other leads to.
+    """
+    import nbformat
+
+    for path in sorted(executed.glob("[!.]*.ipynb")):
+        if not (source := sources / path.name).is_file():
+            path.unlink()
+            continue
+        copy, now = nbformat.read(path, as_version=4), nbformat.read(source, as_version=4)
+        injected = [cell for cell in copy.cells if "injected-parameters" in cell.metadata.get("tags", [])]
+        run = [cell for cell in copy.cells if cell.cell_type == "code" and cell not in injected]
+        if [cell.source for cell in run] != [cell.source for cell in now.cells if cell.cell_type == "code"]:
+            continue
+        done, cells = iter(run), []
+        for cell in now.cells:
+            cells.append(next(done) if cell.cell_type == "code" else cell)
+            if "parameters" in cell.metadata.get("tags", []):
+                cells += injected
+        if cells != copy.cells:
+            copy.cells = cells
+            write_atomic(path, nbformat.writes(copy) + "\n")
+
+
+def make(protocol: str, cores: int, profile: Path | None = None) -> None:
+    """Runs, notebooks and pages, as far as they are missing or out of date, by Snakemake.
+
+    Raises `SoclError` while another build works in this folder, and when a step fails.
+    """
+    with lock(RUNS / "build.lock", "builds the book in this folder") as held:
+        command = ["snakemake", "--cores", str(cores), "--config", f"protocol={protocol}"]
+        # Our lock ends with the processes that hold it; Snakemake's own would outlive a killed build.
+        command += ["--quiet", "all", "--rerun-incomplete", "--nolock", "html"]
+        command += ["--profile", str(profile)] if profile else []
+        if subprocess.run(command, stdin=subprocess.DEVNULL, pass_fds=[held.fileno()]).returncode:
+            raise SoclError("the build stopped at the step above; finished steps are kept, the same command goes on")
+
+
+def fetch_mathjax(target: Path = Path("book/assets/mathjax")) -> bool:
+    """Put a local copy of MathJax under `target`; True if formulas will need no network when a page is read.
+
+    Without npm, or when npm cannot fetch the package, a stub asks the network for MathJax at that time.
+    """
+    target = Path(target)
+    if (target / FONTS).is_dir() and (target / SCRIPT).is_file():
+        return True
+    npm = shutil.which("npm")
+    with tempfile.TemporaryDirectory() as scratch:
+        if npm is None:
+            reason = "npm is not installed"
+        else:
+            done = subprocess.run([npm, "pack", MATHJAX, "--silent"], cwd=scratch, capture_output=True)
+            if done.returncode == 0:
+                _unpack_mathjax(next(Path(scratch).glob("*.tgz")), Path(scratch), target)
+                return True
+            reason = f"npm could not fetch {MATHJAX}"
+    print(f"{reason}: formulas will need the network (or install npm and build again)", file=sys.stderr)
+    from sphinx.ext.mathjax import MATHJAX_URL
+
+    target.mkdir(parents=True, exist_ok=True)
+    script = f"Object.assign(document.createElement('script'), {{src: '{MATHJAX_URL}'}})"
+    (target / SCRIPT).write_text(f"document.head.append({script});\n")
+    return False
+
+
+def _unpack_mathjax(archive: Path, scratch: Path, target: Path) -> None:
+    with tarfile.open(archive) as tar:
+        tar.extractall(scratch, filter="data")
+    source = scratch / "package/es5"
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source / FONTS, target / FONTS)
+    shutil.copy(source / SCRIPT, target)  # last: script and fonts together mean that the copy is whole
+
+
+def build(out: Path = Path("."), book: Path = Path("book"), config: Path = Path("_config.yml")) -> Path:
+    """Build the HTML under `out/_build/html` and return its first page. Any warning of Sphinx is an error.
+
+    Raises:
+        SoclError: the build failed; the message lists the warnings. The full log is `out/_build/book.log`.
+    """
+    made = Path(out) / "_build"
+    log, page = made / "book.log", made / "html" / "index.html"
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(book)]
+    command += ["--config", str(config), "--path-output", str(out), "-W", "-n", "--keep-going"]
+    with lock(made / "lock", "builds these pages") as held:
+        # A second, incremental run would not repeat the warnings of pages it does not read again, and pass.
+        for old in ("html", ".doctrees", ".jupyter_cache"):
+            shutil.rmtree(made / old, ignore_errors=True)
+        pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        process = subprocess.Popen(command, **pipe, pass_fds=[held.fileno()])  # which holds the lock to its own end
+        lines = [_show(line) for line in _tee(process.stdout, log)]
+        process.wait()
+    print("\r\x1b[K" if sys.stdout.isatty() else "", end="")
+    if process.returncode != 0 or not page.is_file():
+        bad = [line for line in lines if re.search(r"WARNING|ERROR|CRITICAL|[Ee]xception", line)]
+        shown = "\n".join((bad or lines)[-SCREEN:])
+        raise SoclError(f"the book did not build; the full log is {log}\n{shown}")
+    print(f"book built: open {page} in a browser")
+    return page
+
+
+def _tee(stream, log: Path) -> Iterator[str]:
+    with log.open("w") as file:
+        for line in stream:
+            line = re.sub(r"\x1b\[[0-9;]*m", "", line)
+            file.write(line)
+            yield line.rstrip("\n")
+
+
+def _show(line: str) -> str:
+    """One progress line that rewrites itself; silent when the output is a file."""
+    step = re.match(r"(reading sources|writing output|copying images)\.*\s*\[\s*(\d+)%\]\s*(\S+)", line)
+    if step and sys.stdout.isatty():
+        print(f"\r\x1b[Kbook: {step[1]} {step[2]} % {step[3]}", end="", flush=True)
+    return line

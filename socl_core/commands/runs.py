@@ -1,0 +1,154 @@
+"""`socl status`, `socl why`, `socl gc`: the run store; `socl parameters`: what a run can be told."""
+
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from socl_core.commands.options import AsJson, DataRoot, Device, MethodName, Protocol
+from socl_core.errors import DataError, UsageError, unknown
+
+runs_app = typer.Typer()
+
+
+@runs_app.command()
+def status(json_: AsJson = False, data_root: DataRoot = None) -> None:
+    """Every run in the store ./runs: its state, since when, and whether code or data have changed since. Runs of
+    `socl train --out FOLDER` are in their own folders."""
+    from socl_core.runs.store import all_runs
+
+    rows = []
+    for run in all_runs():
+        try:
+            spec, state, reasons = run.read("spec.json"), run.state, run.staleness()
+            result = run.read("result.json") if state == "ok" else None
+        except DataError as error:  # one damaged run hides no other
+            print(f"socl: {error}", file=sys.stderr)
+            continue
+        row = {
+            "protocol": spec["protocol"],
+            "run": run.id,
+            "method": spec["method"],
+            "seed": spec["seed"],
+            "state": "stale" if state == "ok" and reasons else state,
+            # A clock that was set back would make it negative.
+            "hours": max(0.0, round((time.time() - run.since) / 3600, 2)) if run.since else None,
+            "changed": reasons,
+        }
+        if result:
+            row["auc"] = {name: round(100 * mean["auc"], 1) for name, mean in result["mean"].items()}
+        elif state == "failed":
+            row["cause"] = run.read("state.json")["cause"]
+        rows.append(row)
+    if json_:
+        print(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        changed = f"{row['changed'][0]}{' ...' if len(row['changed']) > 1 else ''}" if row["changed"] else ""
+        print(
+            f"{row['protocol']:10} {row['run']}  {row['method']:12} seed {row['seed']}  {row['state']:8} "
+            f"{_age(row['hours']):>6}  {row.get('auc') or row.get('cause') or ''}  {changed}".rstrip()
+        )
+    if not rows:
+        print("no runs in ./runs yet; `socl table 2 --run` or `make book` makes some")
+
+
+def _age(hours: float | None) -> str:
+    if hours is None:
+        return ""
+    return f"{60 * hours:.0f} min" if hours < 2 else f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} d"
+
+
+RunId = Annotated[str, typer.Argument(help="Id of a run, or its first digits.")]
+
+
+def _find(name: str):
+    from socl_core.runs.store import all_runs
+
+    there = all_runs()
+    found = [r for r in there if r.id.startswith(name)]
+    if not there:
+        raise UsageError("there are no runs in ./runs; `socl table 2 --run` or `make book` makes some")
+    if not found:
+        raise unknown("run", name, [r.id for r in there])
+    if len(found) > 1:
+        raise UsageError(f"'{name}' names {len(found)} runs: {', '.join(r.id for r in found)}")
+    return found[0]
+
+
+@runs_app.command()
+def why(run: RunId, data_root: DataRoot = None) -> None:
+    """Which inputs of a run have changed since it was made."""
+    found = _find(run)
+    reasons = found.staleness()
+    print("\n".join(reasons) if reasons else f"{found.id} is current: code, data and parameters are as they were")
+
+
+@runs_app.command()
+def weights(run: RunId, out: Annotated[Path, typer.Option(help="The file to write.")]) -> None:
+    """Write the weights of a run of the store in half precision, to hand them on."""
+    from safetensors import safe_open
+    from safetensors.torch import save
+
+    from socl_core.data.files import write_atomic
+    from socl_core.runs.pipeline import weights_spec
+
+    path = _find(run).folder / "weights.safetensors"
+    weights_spec(path)  # names what is wrong with the file
+    with safe_open(path, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+        halves = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+        write_atomic(out, save(halves, file.metadata()))
+    print(f"{out}: {out.stat().st_size / 1e3:.0f} kB")
+
+
+@runs_app.command()
+def parameters(method: MethodName = "socl-siam", protocol: Protocol = "laptop", json_: AsJson = False) -> None:
+    """Every parameter that --set can change, with its value for a method at a protocol."""
+    from socl_core.methods.spec import RunSpec, make_spec
+
+    values = make_spec(protocol, method).model_dump(mode="json", exclude={"protocol", "method"})
+    if json_:
+        print(json.dumps(values, indent=1))
+        return
+    for name, value in values.items():
+        print(f"{name:17} {json.dumps(value):16} {RunSpec.model_fields[name].description or ''}".rstrip())
+
+
+@runs_app.command()
+def gc(
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False, data_root: DataRoot = None
+) -> None:
+    """Delete what no present spec leads to: stale runs, caches of other code, halves of killed builds."""
+    from socl_core.runs.pipeline import stale_caches
+    from socl_core.runs.store import all_runs
+
+    stale = {r.folder: reasons[0] for r in all_runs() if r.state != "running" and (reasons := r.staleness())}
+    unused = stale | stale_caches()
+    if not unused:
+        print("nothing to delete")
+        return
+    for path, reason in unused.items():
+        print(f"{_megabytes(path):8.1f} MB  {path}  ({reason})")
+    if yes or typer.confirm(f"delete these {len(unused)}?"):
+        for path in unused:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        print(f"{len(unused)} deleted")
+
+
+def _megabytes(folder: Path) -> float:
+    return sum(path.stat().st_size for path in [folder, *folder.rglob("*")] if path.is_file()) / 1e6
+
+
+@runs_app.command(hidden=True)
+def run(spec_file: Path, device: Device = "auto") -> None:
+    """Do the run whose spec is in a file of the run store."""
+    from socl_core.methods.spec import RunSpec
+    from socl_core.runs.pipeline import run_or_load
+    from socl_core.runs.store import Run
+
+    run_or_load(RunSpec.model_validate(Run(spec_file.parent).read(spec_file.name)), device)

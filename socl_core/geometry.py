@@ -1,0 +1,64 @@
+"""The one place where frame, crop and feature-grid coordinates are converted.
+
+Pixel indices are 0-based, x to the right, y down; the centre of the left top pixel is (0, 0). A box is x, y, w, h with
+x, y the index of its left top pixel, so its centre is x + (w - 1) / 2. A crop of `size` pixels shows `side` frame
+pixels around `centre`; crop pixel u shows frame pixel `centre + (u - (size - 1) / 2) * side / size`.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+EXEMPLAR = 127  # pixels of a template [SiamFC]
+SEARCH = 255  # pixels of a search region [SiamFC]
+
+
+def box_centres(boxes: np.ndarray) -> np.ndarray:
+    """Centres (N, 2) of boxes (N, 4) in pixel indices."""
+    boxes = np.asarray(boxes, np.float64)
+    return boxes[:, :2] + (boxes[:, 2:] - 1) / 2
+
+
+def context_side(width, height):
+    """Side of the exemplar region: sqrt((w + p)(h + p)) with p = (w + h) / 2. [SiamFC]"""
+    p = (width + height) / 2
+    return np.sqrt((width + p) * (height + p))
+
+
+def crop(image: np.ndarray, centre, side: float, size: int, fill=None) -> np.ndarray:
+    """Crop (size, size, 3) of `side` frame pixels around `centre` (x, y). Outside is `fill`, or the mean colour."""
+    scale = side / size
+    offset = np.asarray(centre, np.float64) - (size - 1) / 2 * scale
+    warp = np.array([[scale, 0, offset[0]], [0, scale, offset[1]]])
+    fill = cv2.mean(image)[:3] if fill is None else fill
+    return cv2.warpAffine(image, warp, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderValue=fill)
+
+
+def to_frame(pixels, centre, side: float, size: int) -> np.ndarray:
+    """Frame coordinates along one axis of crop pixels; `centre` is that axis's."""
+    return centre + (np.asarray(pixels, np.float64) - (size - 1) / 2) * side / size
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Geometry of a backbone: pixels between two cells, and pixels that one cell needs, padding taken off.
+
+    A backbone without padding has its receptive field as `field`; one whose padding keeps cell 0 on pixel 0
+    has 1.
+    """
+
+    stride: int
+    field: int
+
+    def cells(self, pixels: int) -> int:
+        """Cells along one side of the feature map of a crop of `pixels`."""
+        return (pixels - self.field) // self.stride + 1
+
+    def centres(self, pixels: int) -> np.ndarray:
+        """Pixel coordinate (in the crop) of the centre of each cell along one side: (cells,) float32."""
+        return (self.field - 1) / 2 + self.stride * np.arange(self.cells(pixels), dtype=np.float32)
+
+    def centred(self, pixels: int) -> int:
+        """Side of the largest crop of at most `pixels` whose cells are symmetric about its middle."""
+        return pixels - (pixels - self.field) % self.stride

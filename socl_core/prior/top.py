@@ -1,0 +1,101 @@
+"""Target objectness prior (TOP): score map -> clip -> softmax.
+
+All functions take anything `torch.as_tensor` takes, batched over the leading axes, and return tensors
+of the same precision and device.
+"""
+
+import math
+
+import numpy as np
+import torch
+
+from socl_core.errors import UsageError
+from socl_core.geometry import SEARCH, Grid, to_frame
+
+LATTICE = 4  # pixels between two points of a stored score map
+
+
+def check_eta(eta: float) -> float:
+    """`eta` itself, or `UsageError` unless 0 < eta <= 1."""
+    if not 0 < eta <= 1:
+        raise UsageError(
+            f"eta is the fraction of locations whose mean is the clip level: expected 0 < eta <= 1, found {eta}"
+        )
+    return eta
+
+
+def _as_floats(values) -> torch.Tensor:
+    values = torch.as_tensor(values)
+    return values if values.is_floating_point() else values.double()
+
+
+def window_sum(windows, scores, xs, ys) -> torch.Tensor:
+    """Score map `S(p) = sum_k s_k 1[p in b_k]` on the lattice of points (ys x xs). [R]
+
+    A sum, not a mean: only a sum has the large range for which the softmax collapses on the annotated
+    point, which is what the clip is there for.
+
+    windows: (K, 4) x, y, w, h, where a window covers x <= p < x + w. scores: (K,).
+    xs: (X,) and ys: (Y,) coordinates in the frame of the windows. Returns (Y, X).
+    """
+    windows, scores, xs, ys = (torch.as_tensor(a, dtype=torch.float64) for a in (windows, scores, xs, ys))
+    x, y, w, h = windows.unbind(1)
+    in_x = ((xs >= x[:, None]) & (xs < (x + w)[:, None])).double()
+    in_y = ((ys >= y[:, None]) & (ys < (y + h)[:, None])).double()
+    return in_y.T @ (scores[:, None] * in_x)
+
+
+def lattice() -> np.ndarray:
+    """Crop pixels, along one axis of a search crop, at which score maps are stored: symmetric about its middle."""
+    count = SEARCH // LATTICE + 1  # even, so that pairs of points fall onto the feature cells
+    return (SEARCH - 1) / 2 + (np.arange(count) - (count - 1) / 2) * LATTICE
+
+
+def score_map(windows, centre, side: float) -> np.ndarray:
+    """Score map of scored windows on the lattice of the search crop at `centre`, `side`: (G, G) float64."""
+    x, y = (to_frame(lattice(), c, side, SEARCH) + 0.5 for c in centre)
+    return window_sum(windows.boxes, windows.scores, x, y).numpy()
+
+
+def feature_region(scores: torch.Tensor, grid: Grid) -> torch.Tensor:
+    """The part of stored score maps (N, G, G) that the features of a whole search crop cover: the clip level
+    is a fraction of these locations, whatever the size of the training crop."""
+    cells = grid.cells(SEARCH) * grid.stride // LATTICE
+    margin = (scores.shape[-1] - cells) // 2
+    return scores[:, margin : margin + cells, margin : margin + cells]
+
+
+def clip_level(scores, eta: float) -> torch.Tensor:
+    """Clip level c: mean of the top eta fraction of the scores. [S]
+
+    scores: (..., H, W). Returns (...,). At least one score is taken.
+    """
+    scores = _as_floats(scores).flatten(-2)
+    count = max(1, math.ceil(check_eta(eta) * scores.shape[-1] - 1e-9))
+    return scores.topk(count, dim=-1).values.mean(-1)
+
+
+def softmax_map(scores) -> torch.Tensor:
+    """Softmax over the two last axes. scores: (..., H, W), sums to 1 over H x W."""
+    scores = _as_floats(scores)
+    return scores.flatten(-2).softmax(-1).reshape(scores.shape)
+
+
+def top_map(scores, eta: float = 0.1) -> torch.Tensor:
+    """TOP map: softmax over locations of min(S, clip level). [S]
+
+    scores: (..., H, W) score maps. Returns (..., H, W), each map sums to 1.
+    Raises `UsageError` unless 0 < eta <= 1.
+    """
+    scores = _as_floats(scores)
+    return softmax_map(scores.minimum(clip_level(scores, eta)[..., None, None]))
+
+
+def entropy(top) -> torch.Tensor:
+    """Entropy in nats of maps (..., H, W) that sum to 1; exp of it is the effective number of cells."""
+    return torch.special.entr(torch.as_tensor(top)).sum((-2, -1))
+
+
+def mass_inside(top, mask) -> torch.Tensor:
+    """Share of the map that lies on `mask`: sum of top * mask. Both (..., H, W), mask in [0, 1]."""
+    return (torch.as_tensor(top) * torch.as_tensor(mask)).sum((-2, -1))

@@ -1,0 +1,135 @@
+"""The run store: what a run is, where its files are, and in which state it is.
+
+`runs/<protocol>/<run id>/` holds spec.json, state.json, log.jsonl, checkpoint.pt, weights.safetensors,
+boxes/<set>/<sequence>.txt, result.json. The id is a hash of the spec, of the code the run executes and of
+its data, so a changed module or data set means another run, never a stale number. Files are written to a
+temporary name and renamed.
+"""
+
+import contextlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from socl_core.data.files import write_atomic
+from socl_core.errors import DataError
+from socl_core.methods.spec import RunSpec
+from socl_core.runs.identity import changes, identity, run_id
+from socl_core.runs.locks import lock, locked
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run in the store: its folder and what is in it."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, spec: RunSpec, root: Path = RUNS) -> "Run":
+        return cls(root / spec.protocol / run_id(spec))
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+    @property
+    def state(self) -> str:
+        """absent, queued, running, ok, failed or killed. A run that says running but holds no lock was killed."""
+        try:
+            state = json.loads((self.folder / "state.json").read_text())["state"]
+        except FileNotFoundError:
+            return "absent"
+        except (ValueError, KeyError, TypeError):
+            return "killed"
+        return "killed" if state == "running" and not locked(self.folder / "lock") else state
+
+    @property
+    def finished(self) -> bool:
+        """Whether its result is there to be read."""
+        try:
+            return self.state == "ok" and bool(self.read("result.json"))
+        except DataError:
+            return False
+
+    def read(self, name: str) -> dict:
+        """A JSON file of the run. Raises `DataError` when it is missing or damaged."""
+        try:
+            return json.loads((self.folder / name).read_text())
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{self.folder / name} cannot be read ({error}); expected a JSON file written by a run. "
+                f"Delete {self.folder} to have the run done again"
+            ) from error
+
+    def write(self, name: str, content: dict) -> None:
+        write_atomic(self.folder / name, json.dumps(content, indent=1) + "\n")
+
+    def log(self) -> list[dict]:
+        """The training log, one entry a line; empty before the first.
+
+        Raises `DataError` when it is damaged, or ends before the training did.
+        """
+        path = self.folder / "log.jsonl"
+        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+        # A process at work, or a killed one, may leave half a line at the end.
+        try:
+            entries = [json.loads(line) for line in lines if line.endswith("\n")]
+        except ValueError as error:
+            raise DataError(f"{path} is damaged ({error}); delete {self.folder} to have the run done again") from error
+        if self.state == "ok" and (steps := self.read("spec.json")["steps"]) != (entries[-1]["step"] if entries else 0):
+            raise DataError(f"{path} does not go to step {steps}; delete {self.folder} to have the run done again")
+        return entries
+
+    def queue(self, spec: RunSpec) -> None:
+        """Leaves the spec in the folder of an absent run, so that another process can pick it up."""
+        if self.state == "absent":
+            self.describe(spec)
+            self.write("state.json", {"state": "queued"})
+
+    def describe(self, spec: RunSpec) -> None:
+        """Writes what the run is: spec.json for `socl run`, identity.json for `staleness`."""
+        self.write("spec.json", spec.model_dump(mode="json"))
+        self.write("identity.json", identity(spec))
+
+    def staleness(self) -> list[str]:
+        """Why no present spec leads to this run: the inputs that have changed since, none for a current one."""
+        try:
+            before = self.read("identity.json")
+        except DataError:
+            return ["it does not say what it was made from"]
+        try:
+            return changes(before, identity(RunSpec.model_validate(before["spec"])))
+        except (ValidationError, KeyError) as error:
+            return [f"its parameters are not valid any more: {error}"]
+
+    @property
+    def since(self) -> float | None:
+        """When the state was entered, in seconds since 1970."""
+        path = self.folder / "state.json"
+        return path.stat().st_mtime if path.exists() else None
+
+    @contextlib.contextmanager
+    def working(self):
+        """Holds the run's lock, and writes running, then ok or failed with the cause.
+
+        Raises `SoclError` when another process works on the same run, `DataError` when the folder cannot be written.
+        """
+        with lock(self.folder / "lock", f"works on run {self.id}"):
+            self.write("state.json", {"state": "running", "pid": os.getpid()})
+            try:
+                yield
+            except Exception as error:
+                with contextlib.suppress(DataError):  # on a full disk the cause is still told, and the state is killed
+                    self.write("state.json", {"state": "failed", "cause": f"{type(error).__name__}: {error}"})
+                raise
+            self.write("state.json", {"state": "ok"})
+
+
+def all_runs(root: Path = RUNS) -> list[Run]:
+    """Every run in the store, by protocol and id."""
+    return [Run(path.parent) for path in sorted(root.glob("*/*/spec.json"))]

@@ -1,0 +1,242 @@
+"""Result boxes and annotations in files, matched by sequence and scored by a convention.
+
+Nothing leaves a mean unseen: a sequence that cannot be scored is returned with its reason.
+"""
+
+import re
+import zipfile
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from socl_core.data import got10k, lasot, otb
+from socl_core.data.files import read_boxes, read_text, write_atomic, write_boxes
+from socl_core.data.otb import LISTS
+from socl_core.errors import DataError, UsageError, unknown
+from socl_core.scoring.conventions import Truth, find_convention, in_files, score_sequence, summary
+
+EXTRAS = ("absent", "cover", "size")  # of an annotation, in an npz as NAME:absent and so on
+BAD_BOX_RULES = {
+    "otb": "all NaN repeats the box before it, others are misses",
+    "got10k": "NaN counts as IoU 0, inf is clipped to the frame",
+    "lasot": "all NaN repeats the box before it, others are misses",
+    "trackingnet": "counts as a miss at every threshold above 0",
+}
+
+
+@dataclass
+class Report:
+    """What scoring gave. numbers: over sequences; sequences: of each; skipped: name -> reason; notes: sentences;
+    scores: what the convention gives for each repetition of each sequence, such as curves."""
+
+    numbers: dict[str, float] = field(default_factory=dict)
+    sequences: dict[str, dict[str, float]] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    scores: dict[str, list[dict[str, np.ndarray]]] = field(default_factory=dict)
+
+
+def read_results(path: Path) -> dict[str, list[np.ndarray] | DataError]:
+    """Result boxes by sequence, one array a repetition: of an npz, or of a folder of text files.
+
+    In a folder `NAME.txt` (OTB, LaSOT, TrackingNet) or `NAME/NAME_001.txt`, `_002`, ... (GOT-10k, whose
+    `NAME_time.txt` is left out). A file that cannot be read stands in the result as its error.
+    """
+    if path.is_dir():
+        found: dict[str, list[np.ndarray] | DataError] = {}
+        files = [*sorted(path.glob("*.txt")), *sorted(path.glob("*/*_[0-9][0-9][0-9].txt"))]
+        for file in files:
+            name = file.stem if file.parent == path else file.parent.name
+            try:
+                if isinstance(earlier := found.setdefault(name, []), list):
+                    earlier.append(read_boxes(file))
+            except DataError as error:
+                found[name] = error
+        if not found:
+            raise DataError(f"{path} holds no result: expected NAME.txt or NAME/NAME_001.txt")
+        return found
+    return {name: [boxes] for name, boxes in _read_npz(path).items()}
+
+
+def read_truth(path: Path) -> dict[str, Truth]:
+    """Annotations by sequence: of an npz, of a folder of `NAME.txt`, or of a data set's own folder.
+
+    An npz may hold NAME:absent, NAME:cover and NAME:size beside NAME. A data set's folder holds
+    NAME/groundtruth.txt, in LaSOT below its category, or NAME/groundtruth_rect.txt (OTB, the evaluated rows);
+    full_occlusion.txt and out_of_view.txt (LaSOT), cover.label and meta_info.ini (GOT-10k) beside it are read.
+    Beside flat files there may be a folder `absent` (LaSOT's toolkit).
+    Raises `DataError` naming the file when nothing is found or a file is damaged.
+    """
+    if not path.is_dir():
+        arrays = _read_npz(path)
+        extras = {name: arrays.pop(name) for name in list(arrays) if name.partition(":")[2] in EXTRAS}
+        if orphans := [name for name in extras if name.partition(":")[0] not in arrays]:
+            raise DataError(f"{path} holds {orphans[0]}, but no boxes of that name")
+        return {
+            name: Truth(boxes, **{kind: extras[key] for kind in EXTRAS if (key := f"{name}:{kind}") in extras})
+            for name, boxes in arrays.items()
+        }
+    files = [*path.glob("*/groundtruth.txt"), *path.glob("*/*/groundtruth.txt")]  # LaSOT: in its category
+    found = {file.parent.name: _folder_truth(file) for file in sorted(files)}
+    if len(found) < len(files):
+        raise DataError(f"{path} holds two sequences of one name; expected one folder a sequence")
+    if next(path.glob("*/groundtruth_rect*.txt"), None):
+        places = otb.find(path, "").items()
+        found |= {name: Truth(otb.evaluated(at.images.parent.name, read_boxes(at.annotation))) for name, at in places}
+    absent = {file.stem: _numbers(file) for file in path.glob("absent/*.txt")}
+    found = found or {file.stem: Truth(read_boxes(file), absent.get(file.stem)) for file in sorted(path.glob("*.txt"))}
+    if not found:
+        raise DataError(f"{path} holds no annotation: expected NAME.txt, or NAME/groundtruth.txt or _rect.txt")
+    return found
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name].astype(np.float64, casting="same_kind") for name in arrays.files}
+    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error):
+        raise DataError(
+            f"{path} holds no boxes: expected a folder of <sequence>.txt, a line x,y,w,h each frame, or an npz with "
+            "one array a sequence"
+        ) from None
+
+
+def _folder_truth(file: Path) -> Truth:
+    home, boxes = file.parent, read_boxes(file)
+    hidden = list(lasot.read_hidden(home, len(boxes)).values())
+    size = _frame_size(home) if (home / "meta_info.ini").exists() else None
+    return Truth(boxes, np.any(hidden, 0) if hidden else None, got10k.read_label(home, "cover", len(boxes)), size)
+
+
+def _frame_size(home: Path) -> tuple[float, float]:
+    """Width and height of the frames in GOT-10k's meta_info.ini, whose line is `resolution: (W, H)`."""
+    match = re.fullmatch(r"\(?\s*([\d.]+)\s*,\s*([\d.]+)\s*\)?", got10k.read_meta(home).get("resolution", ""))
+    if not match:
+        raise DataError(f"{home / 'meta_info.ini'}: expected a line 'resolution: (width, height)'")
+    return float(match[1]), float(match[2])
+
+
+def _numbers(file: Path) -> np.ndarray:
+    try:
+        return np.array([float(word) for word in re.split(r"[,\s]+", read_text(file).strip())])
+    except ValueError as error:
+        raise DataError(f"{file}: expected numbers, {error}") from None
+
+
+def write_results(convention: str, folder: Path, name: str, boxes: np.ndarray, seconds: np.ndarray) -> None:
+    """One sequence's boxes in the layout that a convention's server or toolkit takes, below the tracker's `folder`.
+
+    boxes: (N, 4) of our trackers, pixel indices from 0. OTB and LaSOT: NAME.txt, indices from 1. TrackingNet:
+    NAME.txt as they are. GOT-10k: NAME/NAME_001.txt as they are, and NAME_time.txt with the seconds (N,) of each
+    frame. Atomic. Raises `UsageError` for an unknown convention.
+    """
+    path = _export_path(convention, folder, name)
+    write_boxes(path, in_files(convention, boxes))
+    if convention == "got10k":
+        write_atomic(path.with_name(f"{name}_time.txt"), "".join(f"{value:.8f}\n" for value in seconds))
+
+
+def check_export(convention: str, folder: Path, names: list[str]) -> None:
+    """Whether `write_results` can write sequences of these `names`, asked before a tracker runs for hours.
+
+    Raises `UsageError` for an unknown convention and where results are there already, `DataError` where the
+    folder cannot be written.
+    """
+    if there := [path for name in names if (path := _export_path(convention, folder, name)).exists()]:
+        raise UsageError(f"{there[0]} is there already; export to another folder, or delete it")
+    write_atomic(probe := folder / ".writable", "")
+    probe.unlink()
+
+
+def _export_path(convention: str, folder: Path, name: str) -> Path:
+    find_convention(convention)
+    return folder / name / f"{name}_001.txt" if convention == "got10k" else folder / f"{name}.txt"
+
+
+def canonical(name: str) -> str:
+    """A sequence's name without what differs between releases: case, and a dot or hyphen before the target."""
+    return name.lower().replace(".", "-")
+
+
+def chosen_names(wanted: str | None, truth: dict[str, Truth]) -> list[str]:
+    """Wanted sequences by their names in the annotations; one that is not there keeps its own.
+
+    wanted: otb13, otb100, names with commas, or None for all. A name stands for all targets of its video.
+    """
+    if wanted is None:
+        return list(truth)
+    if wanted in LISTS:
+        names = LISTS[wanted]
+    elif "," not in wanted and wanted.lower().startswith("otb") and canonical(wanted) not in map(canonical, truth):
+        raise unknown("list of sequences", wanted, LISTS)
+    else:
+        names = tuple(name.strip() for name in wanted.split(","))
+    found: list[str] = []
+    for name in names:
+        pattern = re.compile(re.escape(canonical(name)) + r"(-\d+)?")
+        matches = [known for known in truth if pattern.fullmatch(canonical(known))]
+        found += matches or [name]
+    return list(dict.fromkeys(found))
+
+
+def score_results(
+    convention: str, results: dict[str, list[np.ndarray] | DataError], truth: dict[str, Truth], wanted: str | None
+) -> Report:
+    """Scores of result boxes by a convention. Raises `UsageError` when no sequence can be scored."""
+    report = Report()
+    by_name = {canonical(name): found for name, found in results.items()}
+    for names, what in ((results, "results"), (truth, "annotations")):
+        if len({canonical(name) for name in names}) < len(names):
+            raise DataError(f"two {what} differ only in case or punctuation of their names; expected one a sequence")
+    for name in chosen_names(wanted, truth):
+        try:
+            if name not in truth:
+                raise DataError("not among the annotations")
+            found = by_name.get(canonical(name), DataError("not among the results"))
+            if isinstance(found, DataError):
+                raise found
+            own = [_score(convention, name, boxes, truth[name], report.notes) for boxes in found]
+            report.sequences[name], report.scores[name] = summary(convention, own), own
+        except DataError as error:
+            report.skipped[name] = str(error)
+    if wanted is None:
+        known = {canonical(name) for name in truth}
+        report.skipped |= {name: "no annotation" for name in results if canonical(name) not in known}
+    if not report.scores:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in list(report.skipped.items())[:3])
+        raise UsageError(f"no sequence can be scored ({reasons})")
+    report.numbers = summary(convention, [score for own in report.scores.values() for score in own])
+    return report
+
+
+def _score(convention: str, name: str, boxes: np.ndarray, truth: Truth, notes: list[str]) -> dict:
+    expected = {"lasot": ("absent",), "got10k": ("cover", "size")}.get(convention, ())
+    for kind in (kind for kind in expected if getattr(truth, kind) is None):
+        notes.append(f"{name}: the annotation has no {kind}; the toolkit uses it")
+    if boxes.ndim != 2 or boxes.shape[1:] != (4,):
+        raise DataError(f"boxes of shape {boxes.shape}; expected (N, 4), a row x, y, w, h for every frame")
+    late = len(truth.boxes) - len(boxes)
+    if convention == "otb" and _begins_late(boxes, truth.boxes):
+        notes.append(f"{name}: {len(boxes)} rows, which begin at row {late + 1} of {len(truth.boxes)}")
+        truth = Truth(truth.boxes[late:])
+    elif convention == "lasot" and late < 0:  # as its toolkit does
+        notes.append(f"{name}: {-late} rows more than annotated frames, left out")
+        boxes = boxes[:late]
+    elif late:
+        raise DataError(f"{len(boxes)} rows for {len(truth.boxes)} annotated frames; expected a row for every frame")
+    if len(rows := np.flatnonzero(~np.isfinite(boxes).all(1))):
+        notes.append(f"{name}, row {rows[0] + 1}: NaN or inf, in {len(rows)} rows; {BAD_BOX_RULES[convention]}")
+    return score_sequence(convention, boxes, truth)
+
+
+def _begins_late(boxes: np.ndarray, truth: np.ndarray) -> bool:
+    """Whether results leave out frames at the beginning, as published ones of Tiger1 do.
+
+    That is so when their first box is, to a pixel, the true one of the frame that it would fall on, and not
+    that of the first frame.
+    """
+    late = len(truth) - len(boxes)
+    off = np.abs(truth[[0, late]] - boxes[0]).max(1) if 0 < late < len(truth) else np.zeros(2)
+    return bool(off[1] <= 1 < off[0])

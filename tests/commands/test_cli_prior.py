@@ -1,0 +1,79 @@
+"""`socl prior` and `socl objectness` with the arguments a user types."""
+
+import json
+
+import cv2
+import pytest
+from test_cli import socl
+from tiny import disc_video
+
+
+@pytest.fixture(scope="module")
+def got10k(tmp_path_factory):
+    """A folder in GOT-10k's layout: two training videos of three frames, one of validation."""
+    root = tmp_path_factory.mktemp("got10k")
+    for split, count in (("train", 2), ("val", 1)):
+        names = [f"GOT-10k_{split}_{number}" for number in range(count)]
+        for number, name in enumerate(names):
+            video, folder = disc_video(number, 3), root / split / name
+            folder.mkdir(parents=True)
+            for i, frame in enumerate(video.frames):
+                assert cv2.imwrite(str(folder / f"{i + 1:08d}.jpg"), frame)
+            rows = video.boxes + [1, 1, 0, 0]  # its pixels count from 1
+            (folder / "groundtruth.txt").write_text("".join(f"{','.join(map(str, row))}\n" for row in rows))
+            for label, value in (("absence", 0), ("cover", 8), ("cut_by_image", 0)):
+                (folder / f"{label}.label").write_text(f"{value}\n" * 3)
+        (root / split / "list.txt").write_text("\n".join(names) + "\n")
+    return root
+
+
+def test_build_goes_on_where_it_was(got10k, tmp_path):
+    command = ("prior", "build", "--data", f"got10k:{got10k}", "--workers", 1)
+    first, again = (socl(*command, cwd=tmp_path) for _ in range(2))
+    assert first.returncode == again.returncode == 0, first.stderr
+    assert "2 of 2 videos computed now" in first.stdout and "0 of 2 videos computed now" in again.stdout
+    assert "MB in cache/priors/" in first.stdout
+    kept = list(tmp_path.glob("cache/priors/*/*.safetensors"))
+    assert len(kept) == 2
+    kept[0].write_bytes(b"")
+    assert "1 of 2 videos computed now" in socl(*command, cwd=tmp_path).stdout
+    fewer = socl(*command, "--videos", 1, "--frames", 2, cwd=tmp_path)
+    assert "1 of 1 videos computed now" in fewer.stdout  # another training set, kept apart
+
+
+def test_score_prints_one_json_object(got10k, tmp_path):
+    arguments = ("prior", "score", "--data", f"got10k:{got10k}", "--split", "val", "--json")
+    done = socl(*arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert {"in_box_mass", "gaussian_in_box_mass", "size_error", "seconds_per_crop", "sampling"} <= found.keys()
+    assert 0 < found["in_box_mass"] <= 1 and found["n"] == 3
+    oracle = json.loads(socl(*arguments, "--prior", "oracle", "--scale", "box", cwd=tmp_path).stdout)
+    assert oracle["in_box_mass"] == pytest.approx(1) and oracle["size_error"] == pytest.approx(0)
+    words = socl(*arguments[:-1], "--cues", "ss", "--frames", 1, cwd=tmp_path).stdout
+    assert words.splitlines()[0].startswith("in_box_mass") and words.splitlines()[-1].split() == ["n", "1"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["prior", "build", "--data", "otbb"], ["otbb", "did you mean 'otb'"]),
+        (["prior", "build", "--data", "got10k:nowhere"], ["missing", "nowhere"]),
+        (["prior", "build", "--data", "composite", "--split", "trian"], ["did you mean 'train'"]),
+        (["prior", "build", "--data", "composite", "--workers", "0"], ["workers"]),
+        (["prior", "score", "--eta", "0"], ["0 < eta <= 1"]),
+        (["prior", "score", "--eta", "nan"], ["0 < eta <= 1"]),
+        (["prior", "score", "--cues", "ms,css"], ["css", "did you mean"]),
+        (["prior", "score", "--cues", ""], ["unknown cue"]),
+        (["prior", "score", "--prior", "gausian"], ["did you mean 'gaussian'"]),
+        (["prior", "score", "--scale", "windo"], ["did you mean 'window'"]),
+        (["prior", "score", "--sampling", "latice"], ["did you mean 'lattice'"]),
+        (["prior", "score", "--data", "got10k:nowhere", "--split", "val"], ["missing", "nowhere"]),
+        (["prior", "score", "--frames", "0"], ["frames"]),
+    ],
+)
+def test_bad_input_exits_with_2_and_says_why(arguments, words, tmp_path):
+    done = socl(*arguments, cwd=tmp_path)
+    assert done.returncode == 2 and done.stdout == ""
+    assert all(word in done.stderr for word in words), done.stderr
+    assert "Traceback" not in done.stderr and not list(tmp_path.iterdir())

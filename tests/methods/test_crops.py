@@ -1,0 +1,300 @@
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tiny import HEIGHT, WIDTH, Explosive, disc_video, noise  # noqa: E402
+
+from socl_core.data.sequence import Sequence  # noqa: E402
+from socl_core.errors import DataError, UsageError  # noqa: E402
+from socl_core.geometry import EXEMPLAR, SEARCH, context_side, crop, to_frame
+from socl_core.methods.crops import CropStore, Cut, build_store
+from socl_core.prior.objectness import Windows, objectness  # noqa: E402
+from socl_core.prior.pseudo_boxes import GROWTH  # noqa: E402
+from socl_core.prior.scale import SCALE_RULES, point_sides
+from socl_core.prior.top import (
+    LATTICE,
+    lattice,
+    score_map,
+    window_sum,  # noqa: E402
+)
+
+
+class Guarded(list):
+    """Frames of which the second must not be decoded."""
+
+    def __getitem__(self, index):
+        assert index != 1, "an invalid frame was decoded"
+        return super().__getitem__(index)
+
+
+def bilinear(image, x, y):
+    x0, y0 = int(np.floor(x)), int(np.floor(y))
+    fx, fy = x - x0, y - y0
+    rows = image.astype(float)
+    top = rows[y0, x0] * (1 - fx) + rows[y0, x0 + 1] * fx
+    return top * (1 - fy) + (rows[y0 + 1, x0] * (1 - fx) + rows[y0 + 1, x0 + 1] * fx) * fy
+
+
+def test_context_side_is_siamfcs():
+    assert context_side(10, 10) == 20  # a square doubles
+    # An exemplar region adds a quarter of w + h on each side.
+    w, h = 30.0, 50.0
+    margin = (w + h) / 4
+    assert context_side(w, h) == pytest.approx(((w + 2 * margin) * (h + 2 * margin)) ** 0.5)
+    np.testing.assert_allclose(
+        context_side(*np.array([[3, 5], [4, 8.0]]).T * 2), 2 * context_side(*np.array([[3, 5], [4, 8.0]]).T)
+    )
+
+
+@pytest.mark.parametrize("size, side", [(127, 127.0), (127, 40.0), (255, 300.0), (64, 31.7)])
+def test_to_frame_knows_the_middle_and_the_corners(size, side):
+    centre = 50.25
+    assert to_frame((size - 1) / 2, centre, side, size) == centre
+    # Pixel -1/2 and size - 1/2 are the edges of the crop: `side` frame pixels apart.
+    assert to_frame(-0.5, centre, side, size) == pytest.approx(centre - side / 2)
+    assert to_frame(size - 0.5, centre, side, size) == pytest.approx(centre + side / 2)
+
+
+def test_a_crop_of_its_own_size_is_a_cut():
+    image = noise(np.random.default_rng(0), 60, 80)
+    np.testing.assert_array_equal(crop(image, (40, 30), 21, 21), image[20:41, 30:51])
+    np.testing.assert_array_equal(crop(image, (39.5, 29.5), 20, 20), image[20:40, 30:50])
+
+
+@pytest.mark.parametrize("centre, side, size", [((40, 30), 15.0, 45), ((41.3, 28.6), 33.0, 127), ((40, 30), 50.0, 25)])
+def test_every_crop_pixel_shows_the_frame_pixel_of_to_frame(centre, side, size):
+    image = noise(np.random.default_rng(0), 80, 90, 11)
+    found = crop(image, centre, side, size)
+    pixels = np.random.default_rng(1).integers(0, size, (60, 2))
+    for u, v in [*pixels, (0, 0), (size - 1, 0), (0, size - 1), (size - 1, size - 1)]:
+        x, y = to_frame(u, centre[0], side, size), to_frame(v, centre[1], side, size)
+        # OpenCV interpolates at thirty-seconds of a pixel.
+        np.testing.assert_allclose(found[v, u], bilinear(image, x, y), atol=4)
+
+
+def test_outside_is_the_fill_or_the_mean_colour():
+    image = noise(np.random.default_rng(0), 40, 50)
+    found = crop(image, (0, 0), 60, 60)
+    np.testing.assert_allclose(found[0, 0], image.mean((0, 1)), atol=1)
+    np.testing.assert_array_equal(crop(image, (-0.5, -0.5), 60, 60)[30:, 30:], image[:30, :30])
+    np.testing.assert_array_equal(crop(image, (0, 0), 60, 60, (1, 2, 3))[0, 0], [1, 2, 3])
+    np.testing.assert_allclose(crop(image, (500, 500), 30, 9), np.tile(image.mean((0, 1)), (9, 9, 1)), atol=1)
+
+
+def test_exemplar_is_the_middle_of_the_search_crop():
+    """Training cuts templates out of the stored search crops; tracking crops them from the frame."""
+    image = noise(np.random.default_rng(0), 120, 160, 11)
+    inner = crop(image, (80.4, 60.2), 40, EXEMPLAR)
+    outer = crop(image, (80.4, 60.2), 40 * SEARCH / EXEMPLAR, SEARCH)
+    margin = (SEARCH - EXEMPLAR) // 2
+    np.testing.assert_allclose(outer[margin:-margin, margin:-margin].astype(int), inner, atol=3)
+
+
+def test_the_lattice_is_symmetric_and_inside_the_search_crop():
+    points = lattice()
+    np.testing.assert_allclose(points + points[::-1], SEARCH - 1)
+    np.testing.assert_allclose(np.diff(points), LATTICE)
+    assert points[0] >= 0 and points[-1] <= SEARCH - 1 and points[0] < LATTICE
+
+
+def test_score_map_is_the_window_sum_at_the_frame_points_of_the_lattice():
+    windows = objectness(disc_video(0).frames[0], (36, 34))
+    centre, side = (36.4, 33.7), 95.0
+    found = score_map(windows, centre, side)
+    # The centre of pixel (0, 0) is half a pixel right and down of the image's corner, where windows begin.
+    xs, ys = (to_frame(lattice(), c, side, SEARCH) + 0.5 for c in centre)
+    np.testing.assert_allclose(found, window_sum(windows.boxes, windows.scores, xs, ys))
+    one = Windows(np.array([[30, 30, 1, 1.0]]), np.array([2.0]))  # the window on pixel (30, 30) alone
+    hit = np.argwhere(score_map(one, (30, 30), 63.0) > 0)
+    assert len(hit)
+    np.testing.assert_allclose(hit.mean(0), (len(lattice()) - 1) / 2)
+
+
+def test_a_symmetric_scene_has_a_symmetric_score_map():
+    boxes = np.array([[40 - r, 30 - 1.5 * r, 2 * r, 3 * r] for r in (3.1, 7.3, 12.7)])
+    found = score_map(Windows(boxes, np.array([1, 0.5, 0.2])), (39.5, 29.5), 80.0)
+    assert found.max() == pytest.approx(1.7)
+    np.testing.assert_array_equal(found, found[::-1, ::-1])
+
+
+def test_point_sides_of_the_rules():
+    images, points = [np.zeros((60, 90, 3), np.uint8)] * 3, np.full((3, 2), 20.0)
+    windows = [Windows(np.array([[0, 0, s, s]]), np.ones(1)) for s in (10.0, 14.0, 90.0)]
+    rng = np.random.default_rng(0)
+    found = point_sides("window", images, windows, points, rng)
+    np.testing.assert_allclose(found, [28, 28, 28])  # context of the median size
+    sides = [point_sides("free", images, [], points, rng)[0] for _ in range(300)]
+    assert 0.35 * 60 <= min(sides) < 0.4 * 60 and 1.1 * 60 < max(sides) <= 1.2 * 60
+    assert abs(np.mean(np.log(sides)) - np.mean(np.log([21, 72]))) < 0.07
+
+
+def test_sides_of_pseudo_boxes_follow_a_target_that_grows():
+    sizes, points = np.linspace(10, 40, 9), np.full((9, 2), 30.0)
+    images = [np.zeros((60, 90, 3), np.uint8)] * 9
+    windows = [Windows(np.array([[30 - s / 2, 30 - s / 2, s, s], [30 - s, 10, s, s]]), np.ones(2)) for s in sizes]
+    found = point_sides("pseudo", images, windows, points, np.random.default_rng(0))
+    # Of two windows with one score the central one counts; the ends follow the running median of five.
+    np.testing.assert_allclose(found[2:-2], 2 * GROWTH * sizes[2:-2], rtol=0.02)
+
+
+@pytest.fixture
+def videos():
+    return [disc_video(number, frames=3) for number in range(3)]
+
+
+@pytest.mark.parametrize("rule", SCALE_RULES)
+def test_point_rules_never_look_at_boxes(videos, tmp_path, rule):
+    views = build_store([v.point_view() for v in videos], tmp_path / "views", Cut(rule))
+    guarded = build_store([replace(v, boxes=Explosive(3)) for v in videos], tmp_path / "guarded", Cut(rule))
+    for name in vars(views):
+        np.testing.assert_array_equal(getattr(views, name), getattr(guarded, name))
+    assert views.images.shape == (9, SEARCH, SEARCH, 3) and views.images.dtype == np.uint8
+    assert views.scores.shape == (9, len(lattice()), len(lattice())) and views.scores.dtype == np.float32
+    np.testing.assert_array_equal(views.video, np.repeat([0, 1, 2], 3))
+    np.testing.assert_array_equal(views.frame, np.tile([0, 1, 2], 3))
+    for rows in np.split(views.side, 3):
+        assert (rows == rows[0]).all() or rule == "pseudo"  # all others have one side a video
+
+
+def test_crops_and_maps_are_where_the_point_is(videos, tmp_path):
+    store = build_store([v.point_view() for v in videos], tmp_path / "store", Cut("window"))
+    middle = (SEARCH - 1) // 2
+    for row, (video, frame) in enumerate(zip(store.video, store.frame, strict=True)):
+        source, side = videos[video], float(store.side[row])
+        shown = crop(source.frames[frame], source.points[frame], side * SEARCH / EXEMPLAR, SEARCH)
+        np.testing.assert_array_equal(store.images[row], shown)
+        windows = objectness(source.frames[frame], source.points[frame])
+        expected = score_map(windows, source.points[frame], side * SEARCH / EXEMPLAR)
+        np.testing.assert_allclose(store.scores[row], expected, rtol=1e-3, atol=1e-3)  # kept as float16
+        weight = np.maximum(store.scores[row] - 0.5 * store.scores[row].max(), 0)
+        assert (abs((weight.sum(0) * lattice()).sum() / weight.sum() - middle)) < 12
+    assert 0.6 * 46 < store.side.mean() < 1.5 * 46  # twice the side of the disc of 23 pixels
+
+
+def test_oracle_crops_by_the_box(videos, tmp_path):
+    store = build_store(videos, tmp_path / "store", Cut("box"))
+    assert store.scores is None
+    np.testing.assert_allclose(store.side, 46)
+    with pytest.raises(DataError, match="disc-1.*needs boxes"):
+        build_store([videos[0], videos[1].point_view()], tmp_path / "none", Cut("box"))
+    assert not (tmp_path / "none").exists()
+    assert not list(tmp_path.glob(".building-*"))  # nothing half-made is left
+
+
+def test_only_valid_frames_are_read(videos, tmp_path):
+    one = videos[0]
+    hidden = Sequence("hidden", Guarded(one.frames), one.points, None, np.array([True, False, True]))
+    store = build_store([hidden, videos[1].point_view()], tmp_path / "store", Cut("free"))
+    np.testing.assert_array_equal(store.frame, [0, 2, 0, 1, 2])
+    np.testing.assert_array_equal(store.video, [0, 0, 1, 1, 1])
+
+
+def test_an_unknown_rule_is_refused(videos, tmp_path):
+    with pytest.raises(UsageError, match="did you mean 'window'"):
+        build_store(videos, tmp_path / "store", Cut("windows"))
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """A store of one two-frame video without objectness, and its folder."""
+    store = build_store([disc_video(0, 2), disc_video(1, 2)], tmp_path / "store", Cut("box"))
+    return store, tmp_path / "store"
+
+
+def test_a_reopened_store_is_equal_and_not_built_again(stored):
+    store, folder = stored
+    again = CropStore.open(folder)
+    unused = build_store([], folder, Cut("box"))  # there already: nothing is drawn
+    for name in vars(store):
+        np.testing.assert_array_equal(getattr(again, name), getattr(store, name))
+        np.testing.assert_array_equal(getattr(unused, name), getattr(store, name))
+
+
+@pytest.mark.parametrize("name", ["images.npy", "video.npy", "side.npy", "index.json"])
+@pytest.mark.parametrize("damage", ["missing", "half", "text"])
+def test_a_damaged_store_is_named(stored, name, damage):
+    path = stored[1] / name
+    content = path.read_bytes()
+    path.unlink()
+    if damage != "missing":
+        path.write_bytes(content[: len(content) // 2] if damage == "half" else b"no store")
+    with pytest.raises(DataError, match=str(stored[1])):
+        CropStore.open(stored[1])
+
+
+@pytest.mark.parametrize("damage", ["empty file", "no column", "a list", "one byte"])
+def test_a_store_damaged_in_a_rarer_way_is_named(stored, damage):
+    folder = stored[1]
+    if damage == "empty file":
+        (folder / "video.npy").write_bytes(b"")
+    elif damage == "one byte":
+        content = bytearray((folder / "images.npy").read_bytes())
+        content[-1] ^= 1
+        (folder / "images.npy").write_bytes(content)
+    else:
+        index = json.loads((folder / "index.json").read_text())
+        del index["crc32"]["video"]
+        (folder / "index.json").write_text("[]" if damage == "a list" else json.dumps(index))
+    with pytest.raises(DataError, match=str(folder)):
+        CropStore.open(folder)
+
+
+def test_rows_and_join(videos, tmp_path):
+    first = build_store([v.point_view() for v in videos[:2]], tmp_path / "first", Cut("free"))
+    second = build_store([videos[2].point_view()], tmp_path / "second", Cut("free"))
+    part = first.rows(np.array([1, 4, 5]))
+    np.testing.assert_array_equal(part.video, [0, 1, 1])
+    np.testing.assert_array_equal(part.frame, [1, 1, 2])
+    np.testing.assert_array_equal(part.images[1], first.images[4])
+    np.testing.assert_array_equal(part.scores[2], first.scores[5])
+    joined = CropStore.join([part, second])
+    np.testing.assert_array_equal(joined.video, [0, 1, 1, 2, 2, 2])
+    np.testing.assert_array_equal(joined.frame, [1, 1, 2, 0, 1, 2])
+    np.testing.assert_array_equal(joined.images[3:], second.images)
+    np.testing.assert_array_equal(joined.scores[:3], part.scores)
+
+
+def test_rows_and_join_without_score_maps(stored):
+    joined = CropStore.join([stored[0].rows(np.array([0, 2])), stored[0]])
+    assert joined.scores is None
+    np.testing.assert_array_equal(joined.video, [0, 1, 2, 2, 3, 3])
+
+
+AFTER_OPENCV = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import cv2, numpy as np
+from tiny import Explosive, disc_video
+cv2.setNumThreads(2)
+from socl_core.geometry import crop
+from socl_core.methods.crops import Cut, build_store
+video = disc_video(0, 2)
+for _ in range(20):
+    crop(np.zeros((240, 320, 3), np.uint8), (100, 100), 100, 255)
+build_store([video, video], Path(sys.argv[2]) / "store", Cut("box"))
+"""
+
+
+@pytest.mark.slow
+def test_a_store_is_built_in_a_process_that_has_used_opencvs_threads(tmp_path):
+    tests = Path(__file__).parents[1]
+    process = subprocess.Popen([sys.executable, "-c", AFTER_OPENCV, str(tests), str(tmp_path)], start_new_session=True)
+    try:
+        assert process.wait(timeout=25) == 0
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # its workers as well
+
+
+def test_sizes_of_the_tiny_videos():
+    assert disc_video(0).frames[0].shape == (HEIGHT, WIDTH, 3)

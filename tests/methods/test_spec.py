@@ -1,0 +1,105 @@
+import math
+
+import pytest
+
+from socl_core import methods
+from socl_core.errors import UsageError
+from socl_core.methods import NAMES
+from socl_core.methods.spec import RunSpec, make_spec, protocols, read_protocol
+
+
+@pytest.mark.parametrize("method", NAMES)
+@pytest.mark.parametrize("protocol", protocols())
+def test_every_shipped_protocol_parses_for_every_method(protocol, method):
+    spec = make_spec(protocol, method)
+    assert (spec.protocol, spec.method) == (protocol, method)
+    assert bool(spec.steps) == (methods.find(method).labels is not None)
+    for key in ("common", "methods"):
+        assert key in read_protocol(protocol)
+    assert set(read_protocol(protocol)["methods"]) <= set(NAMES)
+    assert RunSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+@pytest.mark.parametrize("protocol", protocols())
+@pytest.mark.parametrize("tracker", ["siam", "cf"])
+def test_both_conditions_train_on_the_same_network_and_data(protocol, tracker):
+    """The two methods differ in labels, loss and what the protocol says of them; not in data, network or budget."""
+    points, boxes = make_spec(protocol, f"socl-{tracker}"), make_spec(protocol, f"box-{tracker}")
+    for name in ("data", "backbone", "width", "batch", "optimiser", "test", "share", "videos", "frames", "seed"):
+        assert getattr(points, name) == getattr(boxes, name), name
+    assert boxes.labelled == pytest.approx(1 / 4.5) or protocol == "smoke"  # 22.2 % of the frames
+
+
+def test_a_text_names_one_data_set_or_several():
+    assert make_spec("smoke", "mil", test="otb:some/where").test == ("otb:some/where",)
+    assert make_spec("smoke", "mil", data="composite, real_mini").data == ("composite", "real_mini")
+
+
+def test_the_papers_default_is_eta_of_ten_per_cent():
+    spec = make_spec("laptop", "socl-siam")
+    assert spec.eta == 0.1 and spec.head is False
+
+
+def test_changes_win_over_the_method_and_the_method_over_the_common_part():
+    values = read_protocol("laptop")
+    assert make_spec("laptop", "random-siam").steps == values["methods"]["random-siam"]["steps"]
+    assert make_spec("laptop", "random-siam", steps=3).steps == 3
+    assert make_spec("laptop", "socl-cf").steps == values["common"]["steps"] > 0
+
+
+def test_a_spec_cannot_be_changed_and_can_be_a_key():
+    spec = make_spec("laptop", "mil")
+    with pytest.raises(Exception, match="frozen"):
+        spec.eta = 0.5
+    assert {spec: 1}[make_spec("laptop", "mil")] == 1
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda: make_spec("laptop", "scol-siam"), "unknown method 'scol-siam': did you mean 'socl-siam'"),
+    (lambda: make_spec("laptpo", "socl-siam"), "unknown protocol 'laptpo': did you mean 'laptop'"),
+    (lambda: make_spec("laptop", "socl-siam", ste=5), "unknown parameter 'ste': did you mean 'steps'"),
+    (lambda: make_spec("laptop", "socl-siam", tau_m=0.1), "did you mean 'tau_n'"),
+    (lambda: make_spec("laptop", "zzzzzz"), "unknown method 'zzzzzz': valid are .*socl-siam"),
+    (lambda: make_spec("../laptop", "mil"), "unknown protocol"),
+])  # fmt: skip
+def test_the_nearest_valid_name_is_told(call, message):
+    with pytest.raises(UsageError, match=message):
+        call()
+
+
+BAD = {
+    "eta": [0, -1, 1.1, math.nan, "much"], "tau": [0, -0.1, math.nan], "tau_n": [0, math.nan], "background": [0, 1],
+    "width": [0, 4.1, math.nan], "crop": [126, 256, 200.5], "steps": [-1, 1.5, None], "batch": [1, 0],
+    "lr": [0, -1, math.nan], "optimiser": ["adam"], "weight_decay": [-1], "max_gap": [0], "shift": [-1],
+    "zoom": [1, -0.1],
+    "scales": [0], "window_influence": [-0.1, 1.1], "share": [0, 1.5], "labelled": [0, 1.5],
+    "videos": [0], "frames": [0],
+    "test_videos": [0], "test_frames": [-3], "seed": [-1], "data": [(), 3], "scale_rule": ["windows"],
+    "correlation": ["cos"], "radius": [0], "head": ["perhaps"], "solver": ["fourier"],
+    "update": [-0.1, 1], "backbone": ["vgg"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name, value", [(name, value) for name, values in BAD.items() for value in values])
+def test_out_of_range_is_refused_by_name(name, value):
+    with pytest.raises(UsageError, match=f"parameter {name}"):
+        make_spec("laptop", "socl-siam", **{name: value})
+
+
+@pytest.mark.parametrize("name, value", [
+    ("eta", 1), ("eta", 1e-6), ("width", 4), ("crop", 127), ("crop", 255), ("steps", 0), ("batch", 2),
+    ("zoom", 0), ("window_influence", 1), ("share", 1), ("videos", 1), ("frames", None),
+])  # fmt: skip
+def test_the_ends_of_the_ranges_are_fine(name, value):
+    assert getattr(make_spec("laptop", "socl-siam", **{name: value}), name) == value
+
+
+def test_the_channels_of_transt_are_shared_out_among_its_heads():
+    assert make_spec("laptop", "transt", dim=24, heads=3).heads == 3
+    with pytest.raises(UsageError, match="dim must be a multiple of heads; found 64 and 5"):
+        make_spec("laptop", "transt", heads=5)
+
+
+def test_protocol_and_method_are_no_changes():
+    with pytest.raises(UsageError):
+        make_spec("laptop", "socl-siam", **{"protocol": "laptop"})

@@ -1,0 +1,305 @@
+import contextlib
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tiny import random_store
+
+from socl_core.errors import DataError, SoclError
+from socl_core.geometry import SEARCH
+from socl_core.methods import siam
+from socl_core.methods import training as train
+from socl_core.methods.crops import CropStore
+from socl_core.methods.siam import box_step, socl_step
+from socl_core.methods.spec import make_spec
+from socl_core.methods.training import Batches, Training, new_network, sample
+from socl_core.models.alexnet import GRID
+from socl_core.models.device import Compute
+from socl_core.prior.top import LATTICE, feature_region, lattice
+
+CPU = Compute(torch.device("cpu"), False)
+
+
+def spec_of(method="socl-siam", **changes):
+    return make_spec("laptop", method, **{"width": 0.125, "crop": 127, "steps": 6, "batch": 3, "seed": 1} | changes)
+
+
+@pytest.fixture(scope="module")
+def store():
+    return random_store()
+
+
+def slow_sample(image, zoom, dx, dy, offsets, span):
+    """Bilinear value of a map (S, S) at each output offset: o shows o / zoom - d; borders are repeated."""
+    side, out = len(image), np.zeros((len(offsets), len(offsets)))
+    for row, oy in enumerate(offsets):
+        for column, ox in enumerate(offsets):
+            x, y = ((o / zoom - d) * side / span + (side - 1) / 2 for o, d in ((ox, dx), (oy, dy)))
+            x, y = np.clip([x, y], 0, side - 1)
+            x0, y0 = min(int(x), side - 2), min(int(y), side - 2)
+            fx, fy = x - x0, y - y0
+            top = image[y0, x0] * (1 - fx) + image[y0, x0 + 1] * fx
+            out[row, column] = top * (1 - fy) + (image[y0 + 1, x0] * (1 - fx) + image[y0 + 1, x0 + 1] * fx) * fy
+    return out
+
+
+@pytest.mark.parametrize("zoom, dx, dy", [(1, 0, 0), (1, 5, -3), (1.2, 0, 0), (0.9, 2.5, -7.25), (1, 60, 0)])
+@pytest.mark.parametrize("side, span", [(31, 31), (15, 60)])
+def test_sample_is_the_loop(side, span, zoom, dx, dy):
+    image, offsets = np.random.default_rng(0).random((side, side)), np.arange(9) - 4.0
+    maps = torch.tensor([[zoom, dx, dy]], dtype=torch.float64)
+    found = sample(torch.from_numpy(image)[None, None], maps, torch.from_numpy(offsets), span)
+    np.testing.assert_allclose(found[0, 0], slow_sample(image, zoom, dx, dy, offsets, span), atol=1e-9)
+
+
+def test_a_shift_moves_the_picture_right_and_down():
+    image = torch.zeros(1, 1, 31, 31)
+    image[..., 15, 15] = 1
+    found = sample(image, torch.tensor([[1.0, 4.0, -2.0]]), torch.arange(31) - 15.0, 31)
+    assert torch.nonzero(found[0, 0] > 0.5).tolist() == [[13, 19]]
+
+
+def test_pairs_are_of_distinct_videos_and_within_the_gap():
+    store = random_store(videos=5, frames=6)
+    store = replace(store, frame=store.frame * 10)
+    batches = Batches(store, spec_of(batch=4, max_gap=25), CPU)
+    starts = set()
+    for step in range(40):
+        rows, maps, gain = batches.draw(step)
+        assert rows.shape == (2, 4) and maps.shape == (2, 4, 3) and gain.shape == (2, 4)
+        videos = store.video[rows.numpy()]
+        assert (videos[0] == videos[1]).all() and len(set(videos[0])) == 4
+        gaps = np.abs(np.diff(store.frame[rows.numpy()], axis=0))
+        assert (gaps > 0).all() and (gaps < 25).all()
+        assert (maps[..., 1:].abs() <= 16).all() and (maps[..., 0].log().abs() <= math.log(1.1) + 1e-6).all()
+        starts |= set(rows[0].tolist())
+    assert len(starts) == 30  # every frame gets its turn
+
+
+def test_a_step_is_drawn_from_seed_and_step_alone(store):
+    first, second = (Batches(store, spec_of(), CPU) for _ in range(2))
+    first.draw(3)
+    for a, b in zip(first.draw(7), second.draw(7), strict=True):
+        np.testing.assert_array_equal(a, b)
+    other = Batches(store, spec_of(seed=2), CPU).draw(7)[1]
+    assert not torch.equal(other, first.draw(7)[1]) and not torch.equal(first.draw(8)[1], first.draw(7)[1])
+
+
+def test_a_batch_is_reduced_to_the_number_of_videos(store):
+    batches = Batches(store, spec_of(batch=64), CPU)
+    assert batches.size == 4 and sorted(store.video[batches.draw(0)[0][0]]) == [0, 1, 2, 3]
+
+
+def test_frames_further_apart_than_the_gap_still_make_a_pair(store):
+    far = replace(store, frame=store.frame * 1000)
+    rows = Batches(far, spec_of(), CPU).draw(0)[0]
+    assert (rows[0] != rows[1]).all()
+
+
+def test_too_few_videos_are_refused(store):
+    one_frame_each = store.rows(np.array([0, 3, 6, 9]))
+    for few in (store.rows(np.arange(3)), one_frame_each, store.rows(np.array([0, 1, 2, 3]))):
+        with pytest.raises(DataError, match="at least 2 videos"):
+            Batches(few, spec_of(), CPU)
+
+
+def painted_store():
+    """A bright disc and a score map with a peak, both at the middle of the crop."""
+    y, x = np.indices((SEARCH, SEARCH)) - (SEARCH - 1) / 2
+    image = np.where((np.hypot(x, y) < 12)[..., None], 250, 20).astype(np.uint8).repeat(3, 2)
+    grid = len(lattice())
+    y, x = (np.indices((grid, grid)) - (grid - 1) / 2) * LATTICE
+    score = np.maximum(0, 20 - np.hypot(x, y)).astype(np.float32)
+    video = np.repeat(np.arange(4), 2)
+    return CropStore(np.tile(image, (8, 1, 1, 1)), np.tile(score, (8, 1, 1)), video, np.tile([0, 1], 4), np.ones(8))
+
+
+@pytest.mark.parametrize("size", [127, 191, 255])
+def test_top_maps_lie_on_the_target_after_augmentation(size):
+    batches = Batches(painted_store(), spec_of(crop=size, batch=4, zoom=0.3, eta=0.02), CPU)
+    for step in range(4):
+        rows, maps, gain = batches.draw(step)
+        rows, maps = rows.flatten(), maps.flatten(0, 1)
+        crops, top = batches.crops(rows, maps, gain.ravel(), size), batches.top_maps(rows, maps, size)
+        assert crops.shape == (8, 3, size, size) and top.shape == (8, *[len(GRID.centres(size))] * 2)
+        torch.testing.assert_close(top.sum((1, 2)), torch.ones(8))
+        for image, one, (zoom, dx, dy) in zip(crops, top, maps, strict=True):
+            y, x = (w.float().mean() for w in torch.where(image[0] > image[0].amax() / 2))
+            centre = (size - 1) / 2 + zoom * torch.stack([dx, dy])  # where the augmentation puts the target
+            torch.testing.assert_close(torch.stack([x, y]), centre, atol=0.6, rtol=0)
+            cells = GRID.centres(size)
+            mass = torch.stack([(one.sum(0) * cells).sum(), (one.sum(1) * cells).sum()])
+            assert (mass - centre).abs().max() < 4  # half a cell
+
+
+def test_gain_is_brightness(store):
+    batches = Batches(store, spec_of(), CPU)
+    rows, still = torch.tensor([0]), torch.tensor([[1.0, 0.0, 0.0]])
+    plain = batches.crops(rows, still, np.ones(1, np.float32), 127)
+    stored = torch.from_numpy(store.images[0, 64:191, 64:191]).float()
+    torch.testing.assert_close(plain[0].permute(1, 2, 0), stored, atol=1e-3, rtol=0)
+    bright = batches.crops(rows, still, np.full(1, 1.2, np.float32), 127)
+    torch.testing.assert_close(bright, (plain * 1.2).clamp(0, 255))
+
+
+@pytest.mark.parametrize("side", [128, 255])
+@pytest.mark.parametrize("size, zoom, shift", [(63, 0.0, 0.0), (63, 0.3, 20.0), (127, 0.3, 90.0)])
+def test_crops_are_those_of_whole_stored_images(store, side, size, zoom, shift):
+    """`crops` reads but a part of them; beyond their edge the last pixel goes on."""
+    small = replace(store, images=store.images[:, :side, :side])
+    batches = Batches(small, spec_of(zoom=zoom, shift=shift), CPU)
+    rows, maps, gain = (values[1] for values in batches.draw(0))
+    whole = torch.from_numpy(small.images[rows]).permute(0, 3, 1, 2).float()
+    expected = (
+        sample(whole, maps, torch.arange(size) - (size - 1) / 2, side) * torch.from_numpy(gain)[:, None, None, None]
+    )
+    torch.testing.assert_close(batches.crops(rows, maps, gain, size), expected.clamp(0, 255), atol=0.02, rtol=0)
+
+
+def test_the_clip_level_is_taken_over_the_cells_of_a_whole_search_crop():
+    """Lattice points under the 22 feature cells; within half a cell of them, on either side."""
+    grid = len(lattice())
+    index = torch.arange(grid, dtype=torch.float32).expand(1, grid, grid)
+    covered = (feature_region(index, GRID)[0, 0] - (grid - 1) / 2) * LATTICE + (SEARCH - 1) / 2
+    assert covered[0] <= GRID.centres(SEARCH)[0] and covered[-1] >= GRID.centres(SEARCH)[-1]
+    assert covered[0] >= GRID.centres(SEARCH)[0] - 4 and covered[-1] <= GRID.centres(SEARCH)[-1] + 4
+
+
+def overfit(step, spec, store, steps=15):
+    """Losses of one batch, trained on again and again."""
+    torch.manual_seed(0)
+    batches, network = Batches(store, spec, CPU), new_network(spec).train()
+    optimiser = torch.optim.AdamW(network.parameters(), lr=0.002)
+    losses = []
+    for _ in range(steps):
+        values = step(batches, 0, network)
+        optimiser.zero_grad()
+        values["loss"].backward()
+        optimiser.step()
+        losses.append(float(values["loss"].detach()))
+    assert all(torch.isfinite(v).all() for v in values.values())
+    return losses
+
+
+@pytest.mark.parametrize("lst", [0.0, 1.0])
+def test_socl_loss_falls_on_one_batch(store, lst):
+    losses = overfit(socl_step, spec_of(lst=lst), store)
+    assert np.isfinite(losses).all() and np.mean(losses[-3:]) < 0.8 * losses[0]
+
+
+def test_the_local_part_is_added_with_its_weight(store):
+    losses = [float(socl_step(Batches(store, spec, CPU), 0, new_network(spec))["loss"].detach())
+              for spec in (spec_of(lst=weight) for weight in (0.0, 1.0, 2.0))]  # fmt: skip
+    assert losses[1] - losses[0] > 0.1
+    assert losses[2] - losses[1] == pytest.approx(losses[1] - losses[0], rel=1e-4)
+
+
+@pytest.mark.parametrize("correlation", ["dot", "cosine"])
+def test_box_loss_falls_on_one_batch(store, correlation):
+    losses = overfit(box_step, spec_of("box-siam", crop=191, shift=4.0, correlation=correlation), store)
+    assert np.isfinite(losses).all() and np.mean(losses[-3:]) < 0.9 * losses[0]
+
+
+def test_box_step_at_the_smallest_crop(store):
+    spec = spec_of("box-siam", crop=151, shift=0.0)
+    assert torch.isfinite(box_step(Batches(store, spec, CPU), 0, new_network(spec))["loss"])
+
+
+def test_labels_are_where_the_shifted_template_matches_the_shifted_search(monkeypatch):
+    """Template shifted by a, search by b: centred windows agree at b - a. A peak of the labels must lie there."""
+    seen, store = [], random_store()
+    spec = spec_of("box-siam", crop=255, zoom=0.0)
+    batches = Batches(store, spec, CPU)
+    labels = siam.losses.response_labels
+    monkeypatch.setattr(siam.losses, "response_labels", lambda *a: seen.append(a[0]) or labels(*a))
+    drawn = []
+    crops = batches.crops
+    batches.crops = lambda rows, maps, *rest: drawn.append(maps) or crops(rows, maps, *rest)
+    box_step(batches, 0, new_network(spec))
+    template, search = drawn
+    torch.testing.assert_close(seen[0], search[:, 1:] - template[:, 1:])
+
+
+def run(training, until=None):
+    """Entries of a training that stops before step `until`."""
+    entries = []
+
+    class Stop(Exception):
+        pass
+
+    def each_step(training):
+        if training.step == until:
+            raise Stop
+
+    with contextlib.suppress(Stop):
+        training.run(entries.append, 2, each_step)
+    return entries
+
+
+@pytest.mark.parametrize("method", ["socl-siam", "box-siam"])
+def test_a_resumed_training_ends_bit_equal(store, method, tmp_path):
+    spec = spec_of(method, crop=127 if method == "socl-siam" else 159)
+    whole = Training(spec, Batches(store, spec, CPU), CPU)
+    entries = run(whole)
+    assert [entry["step"] for entry in entries] == [2, 4, 6]
+    half = Training(spec, Batches(store, spec, CPU), CPU)
+    run(half, until=3)
+    torch.save(half.state(), tmp_path / "checkpoint.pt")
+    again = Training(spec, Batches(store, spec, CPU), CPU)
+    again.restore(torch.load(tmp_path / "checkpoint.pt", weights_only=True))
+    assert again.step == 3
+    run(again)
+    start = new_network(spec).state_dict()
+    for name, tensor in whole.network.state_dict().items():
+        assert torch.equal(again.network.state_dict()[name], tensor), name
+    assert not torch.equal(start["backbone.0.weight"], whole.network.state_dict()["backbone.0.weight"])
+
+
+def test_the_learning_rate_warms_up_and_falls_to_nothing(store):
+    training = Training(spec_of(steps=100, lr=0.1), Batches(store, spec_of(), CPU), CPU)
+    rates = []
+    for training.step in range(100):
+        rates.append(training.learning_rate())
+    peak = int(np.argmax(rates))
+    assert 3 <= peak <= 5 and rates[0] == pytest.approx(0.02)
+    assert max(rates) <= 0.1 and max(rates) > 0.099
+    assert (np.diff(rates[peak:]) < 0).all() and rates[-1] < 1e-4
+
+
+def test_a_loss_that_is_not_finite_names_the_step(store, monkeypatch):
+    def bad(batches, step, network):
+        loss = socl_step(batches, step, network)["loss"]
+        return {"loss": loss * (math.nan if step == 2 else 1.0)}
+
+    monkeypatch.setitem(siam.METHODS, "socl-siam", replace(siam.METHODS["socl-siam"], step=bad))
+    with pytest.raises(SoclError, match=r"not finite at step 2, on the videos number \[\d"):
+        run(Training(spec_of(), Batches(store, spec_of(), CPU), CPU))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("method", ["socl-siam", "box-siam"])
+def test_one_step_on_cuda(store, method):
+    compute, spec = Compute.choose("cuda"), spec_of(method, crop=191, steps=1)
+    training = Training(spec, Batches(store, spec, compute), compute)
+    entries = []
+    training.run(entries.append, 1)
+    assert len(entries) == 1 and math.isfinite(entries[0]["loss"])
+    assert next(training.network.parameters()).device.type == "cuda"
+
+
+@pytest.mark.parametrize("size", [127, 159, 255])
+def test_a_top_map_without_augmentation_is_the_clipped_map_at_the_cell_centres(store, size):
+    """Linear interpolation between the lattice points around each cell centre, after the clip."""
+    batches = Batches(store, spec_of(crop=size), CPU)
+    level = float(train.prior.clip_level(feature_region(torch.from_numpy(store.scores[:1]), GRID), 0.1))
+    clipped = np.minimum(store.scores[0].astype(float), level)
+    place = (GRID.centres(size).astype(np.float64) - (size - 1) / 2) / LATTICE + (len(lattice()) - 1) / 2
+    low = np.floor(place).astype(int)
+    part = place - low
+    rows = clipped[low] * (1 - part)[:, None] + clipped[np.minimum(low + 1, len(clipped) - 1)] * part[:, None]
+    both = rows[:, low] * (1 - part) + rows[:, np.minimum(low + 1, len(clipped) - 1)] * part
+    expected = np.exp(both - both.max())
+    found = batches.top_maps(torch.tensor([0]), torch.tensor([[1.0, 0.0, 0.0]]), size)[0]
+    np.testing.assert_allclose(found, expected / expected.sum(), rtol=1e-4)

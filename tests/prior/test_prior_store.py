@@ -1,0 +1,154 @@
+"""The store of objectness: whole files only, found again, rebuilt where damaged, and points alone."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import Explosive, disc_video
+
+from socl_core.errors import DataError
+from socl_core.prior.objectness import objectness
+from socl_core.prior.store import build_priors, read_prior
+
+
+def view(number, frames=3):
+    return disc_video(number, frames).point_view()
+
+
+def hashes(folder):
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*.safetensors"))}
+
+
+@pytest.fixture
+def built(tmp_path):
+    """Priors of two videos, and their folder."""
+    videos = [view(0), view(1)]
+    assert build_priors(videos, tmp_path / "priors", 1) == 2
+    return videos, tmp_path / "priors"
+
+
+def test_what_is_read_is_the_objectness_of_each_valid_frame(tmp_path):
+    video = replace(view(0), valid=np.array([True, False, True]))
+    assert build_priors([video], tmp_path, 1) == 1
+    found = read_prior(video, tmp_path)
+    assert len(found) == 2
+    for windows, i in zip(found, (0, 2), strict=True):
+        expected = objectness(video.frames[i], video.points[i])
+        np.testing.assert_array_equal(windows.boxes, expected.boxes)
+        np.testing.assert_allclose(windows.scores, expected.scores, atol=5e-4)  # kept as float16
+    size = next(tmp_path.glob("*.safetensors")).stat().st_size
+    assert size < 2 * 1200 + 600
+
+
+def test_what_is_finished_is_not_computed_again(built):
+    videos, folder = built
+    times = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert build_priors([*videos, view(2)], folder, 1) == 1
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+    assert build_priors([*videos, view(2)], folder, 1) == 0
+
+
+def test_the_number_of_workers_changes_nothing(built, tmp_path):
+    videos, folder = built
+    build_priors(videos[::-1], tmp_path / "more", 2)
+    assert hashes(tmp_path / "more") == hashes(folder)
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "flipped", "words"])
+def test_a_damaged_file_is_noticed_and_built_again(built, damage):
+    videos, folder = built
+    path, before = folder / f"{videos[0].name}.safetensors", hashes(folder)
+    content = path.read_bytes()
+    flipped = content[:-5] + bytes([content[-5] ^ 1]) + content[-4:]
+    path.write_bytes(
+        {"empty": b"", "cut": content[:-100], "flipped": flipped, "words": b"not a file of tensors"}[damage]
+    )
+    with pytest.raises(DataError, match=f"{videos[0].name}.safetensors"):
+        read_prior(videos[0], folder)
+    assert build_priors(videos, folder, 1) == 1
+    assert hashes(folder) == before
+
+
+def test_another_videos_file_is_noticed_and_built_again(built):
+    videos, folder = built
+    before = hashes(folder)
+    first, second = (folder / f"{video.name}.safetensors" for video in videos)
+    first.write_bytes(second.read_bytes())  # as many frames of the same size, other points
+    with pytest.raises(DataError, match="holds other frames or points"):
+        read_prior(videos[0], folder)
+    assert build_priors(videos, folder, 1) == 1 and hashes(folder) == before
+    fewer = replace(videos[0], valid=np.array([True, True, False]))
+    with pytest.raises(DataError, match="holds other frames or points"):
+        read_prior(fewer, folder)
+
+
+def test_a_missing_file_is_named(built):
+    with pytest.raises(DataError, match="disc-7.safetensors cannot be read.*socl prior build"):
+        read_prior(view(7), built[1])
+
+
+def test_no_box_is_read(built, tmp_path):
+    videos, folder = built
+    guarded = [replace(video, boxes=Explosive(3), masks=Explosive(3)) for video in videos]
+    with pytest.raises(AssertionError):
+        np.asarray(guarded[0].boxes)
+    assert build_priors(guarded, tmp_path / "guarded", 1) == 2
+    assert hashes(tmp_path / "guarded") == hashes(folder)
+    assert len(read_prior(guarded[0], tmp_path / "guarded")) == 3
+
+
+BUILD = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from tiny import Explosive, disc_video
+from socl_core.prior import store as prior_store
+from socl_core.prior.store import build_priors, objectness
+def slow(image, point):
+    time.sleep(0.02)
+    return objectness(image, point)
+prior_store.objectness = slow
+print("ready", flush=True)
+build_priors([disc_video(k, 3).point_view() for k in range(12)], Path(sys.argv[2]), 2)
+"""
+
+
+def start(folder):
+    tests = str(Path(__file__).parents[1])
+    process = subprocess.Popen(
+        [sys.executable, "-c", BUILD, tests, str(folder)], start_new_session=True, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert process.stdout.readline() == b"ready\n"
+    return process
+
+
+@pytest.mark.slow
+def test_a_build_killed_at_random_moments_ends_as_an_undisturbed_one(tmp_path):
+    assert start(tmp_path / "whole").wait(timeout=120) == 0
+    whole, rng, killed = hashes(tmp_path / "whole"), np.random.default_rng(0), 0
+    assert len(whole) == 12
+    finished = {}
+    for _ in range(30):
+        process = start(tmp_path / "killed")
+        time.sleep(rng.uniform(0.05, 0.6))
+        killed += process.poll() is None
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)  # its workers as well
+        code = process.wait()
+        now = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "killed").glob("*.safetensors")}
+        assert finished.items() <= now.items()  # what was finished is as it was
+        assert hashes(tmp_path / "killed").items() <= whole.items()  # and whole
+        finished = now
+        if code == 0:
+            break
+    assert killed >= 2
+    assert start(tmp_path / "killed").wait(timeout=120) == 0
+    assert hashes(tmp_path / "killed") == whole

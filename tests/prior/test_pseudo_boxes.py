@@ -1,0 +1,103 @@
+"""Pseudo boxes: what each rule makes of windows and clicks, and that it sees nothing else."""
+
+import numpy as np
+import pytest
+import torch
+from tiny import disc_video
+
+from socl_book.similarity_boxes import best_windows, similarity_boxes
+from socl_core.errors import UsageError
+from socl_core.models.alexnet import AlexNetV1
+from socl_core.models.device import Compute
+from socl_core.prior.objectness import Windows, objectness
+from socl_core.prior.pseudo_boxes import (
+    GROWTH,
+    PSEUDO_RULES,
+    SMOOTHED,
+    best,
+    boxes_around,
+    centred,
+    plateau,
+    pseudo_boxes,
+)
+from socl_core.scoring import metrics
+
+
+def around(x, y, *sizes):
+    """Windows of these sizes centred on a pixel."""
+    return np.array([[x - (w - 1) / 2, y - (h - 1) / 2, w, h] for w, h in sizes], float)
+
+
+def test_best_is_the_window_of_the_highest_score():
+    windows = Windows(np.array([[0, 0, 5, 6], [1, 1, 7, 9.0]]), np.array([0.2, 0.3]))
+    np.testing.assert_array_equal(best(windows, np.array([4, 5])), [7, 9])
+
+
+def test_centred_weighs_scores_and_the_place_of_the_click():
+    point = np.array([50.0, 40])
+    one = Windows(around(50, 40, (20, 10), (40, 40)), np.array([1.0, 0.01]))
+    np.testing.assert_allclose(centred(one, point), GROWTH * np.array([20, 10]), rtol=1e-6)
+    both = Windows(around(50, 40, (10, 10), (40, 20)), np.array([0.7, 0.7]))
+    np.testing.assert_allclose(centred(both, point), GROWTH * np.sqrt([400, 200]), rtol=1e-6)
+    boxes = np.concatenate([around(50, 40, (20, 20)), around(60, 40, (40, 40))])  # as good, but beside the click
+    found = centred(Windows(boxes, np.array([0.9, 0.9])), point)
+    np.testing.assert_allclose(found, GROWTH * np.array([20, 20]), rtol=0.01)
+
+
+def test_centred_without_any_score_is_finite():
+    found = centred(Windows(around(50, 40, (20, 20), (40, 40)), np.zeros(2)), np.array([50.0, 40]))
+    assert np.isfinite(found).all() and (found > 0).all()
+
+
+def test_the_plateau_of_one_window_is_the_window():
+    """Where the clip fraction is smaller than the window's share of the region, its whole area is flat."""
+    windows = Windows(around(100, 80, (40, 20)), np.array([1.0]))
+    cell = 4 * windows.size() / 44
+    # 10 % of a region of four times the side is more than the window's 1/16, so the level lies below its score.
+    np.testing.assert_allclose(plateau(windows, np.array([100.0, 80])), [40, 20], atol=2 * cell)
+
+
+def test_boxes_lie_on_their_points_with_the_median_size_of_their_time():
+    points = np.array([[10.0 + i, 20] for i in range(7)])
+    sizes = np.full((7, 2), [8.0, 4.0])
+    sizes[3] = [80, 1]  # one bad estimate
+    boxes = boxes_around(points, sizes)
+    np.testing.assert_allclose(boxes[:, :2] + (boxes[:, 2:] - 1) / 2, points)
+    np.testing.assert_allclose(boxes[:, 2:], np.full((7, 2), [8.0, 4.0]))
+    growing = np.linspace(10, 40, 31)[:, None].repeat(2, 1)
+    found = boxes_around(np.zeros((31, 2)), growing)[:, 2]
+    np.testing.assert_allclose(found[SMOOTHED:-SMOOTHED], growing[SMOOTHED:-SMOOTHED, 0])  # a drift is followed
+
+
+def test_one_frame_is_enough():
+    assert boxes_around(np.array([[5.0, 5]]), np.array([[4.0, 2]])).tolist() == [[3.5, 4.5, 4, 2]]
+
+
+@pytest.mark.parametrize("rule", PSEUDO_RULES)
+def test_a_disc_gets_a_box_that_meets_it(rule):
+    video = disc_video(0, frames=2)
+    windows = [objectness(image, point) for image, point in zip(video.frames, video.points, strict=True)]
+    found = pseudo_boxes(rule, windows, video.points)
+    assert metrics.iou(found, video.boxes).min() > 0.4
+
+
+def test_an_unknown_rule_is_refused():
+    with pytest.raises(UsageError, match="did you mean 'centred'"):
+        pseudo_boxes("centered", [], np.empty((0, 2)))
+
+
+def test_best_windows_find_the_rectangle_that_is_alike():
+    similarity = np.zeros((2, 176, 176))
+    similarity[0, 68:108, 48:128] = 1  # 80 x 40
+    similarity[1, 73:103, 73:103] = 1  # 30 x 30
+    found = best_windows(similarity + 0.1 * np.random.default_rng(0).normal(size=similarity.shape))
+    np.testing.assert_allclose(found, [[80, 40], [30, 30]], rtol=0.25)
+
+
+def test_similarity_boxes_lie_on_the_clicks():
+    video = disc_video(0, frames=3)
+    windows = [objectness(image, point) for image, point in zip(video.frames, video.points)]
+    compute = Compute(torch.device("cpu"), False)
+    found = similarity_boxes(video.frames, windows, video.points, AlexNetV1(0.125).eval(), compute, 0.1)
+    assert found.shape == (3, 4) and (found[:, 2:] > 0).all()
+    np.testing.assert_allclose(found[:, :2] + (found[:, 2:] - 1) / 2, video.points)

@@ -1,0 +1,138 @@
+"""The quality of a prior: the Gaussian it is compared with, masses on a small grid, the variants."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import minimize_scalar
+from tiny import disc_video
+
+from socl_core.errors import DataError, UsageError
+from socl_core.geometry import EXEMPLAR, SEARCH, Grid, context_side, to_frame
+from socl_core.prior.objectness import Measure, Windows, objectness
+from socl_core.prior.quality import CueMemory, Scored, _measures, centre_gaussian, frame_priors, quality
+from socl_core.prior.top import entropy, top_map, window_sum
+
+GRID = Grid(stride=8, field=87)  # as the small backbone: 22 cells
+
+
+def slow_gaussian(cells, width):
+    weights = np.zeros((cells, cells))
+    for y, x in np.ndindex(cells, cells):
+        weights[y, x] = np.exp(-((x - (cells - 1) / 2) ** 2 + (y - (cells - 1) / 2) ** 2) / (2 * width**2))
+    return weights / weights.sum()
+
+
+def slow_entropy(weights):
+    return -sum(p * np.log(p) for p in weights.ravel() if p > 0)
+
+
+@pytest.mark.parametrize("cells", [5, 22])
+@pytest.mark.parametrize("nats", [1.5, 2.0, 3.0])
+def test_the_gaussian_has_the_entropy_asked_for(cells, nats):
+    found = centre_gaussian(cells, nats)
+    assert float(entropy(found)) == pytest.approx(nats, abs=1e-6) and float(found.sum()) == pytest.approx(1)
+    miss = lambda log_width: (slow_entropy(slow_gaussian(cells, np.exp(log_width))) - nats) ** 2  # noqa: E731
+    width = np.exp(minimize_scalar(miss, bounds=(-1.5, 3), method="bounded", options={"xatol": 1e-9}).x)
+    np.testing.assert_allclose(found, slow_gaussian(cells, width), atol=1e-5)
+
+
+def test_an_entropy_that_no_gaussian_has_gives_the_nearest_one():
+    assert float(entropy(centre_gaussian(4, 0.0))) == pytest.approx(np.log(4))  # four cells share the middle
+    assert float(entropy(centre_gaussian(5, 0.0))) == pytest.approx(0, abs=1e-9)
+    assert float(entropy(centre_gaussian(4, np.log(16)))) == pytest.approx(np.log(16), abs=1e-4)
+
+
+def test_measures_of_a_tiny_map_by_hand():
+    top = torch.tensor([[0.1, 0.2], [0.3, 0.4]], dtype=torch.float64)
+    mask = torch.tensor([[0.0, 1], [0, 1]], dtype=torch.float64)
+    mass, gaussian, cells, hit, error = _measures(Scored(top, mask, 0.25))
+    assert mass == pytest.approx(0.6) and hit == 1 and error == 0.25
+    assert cells == pytest.approx(np.exp(slow_entropy(top.numpy())))
+    assert gaussian == pytest.approx(0.5)  # any centre Gaussian on 2 x 2 cells is uniform
+    assert _measures(Scored(top, 1 - mask, 0))[3] == 0  # the peak is outside
+
+
+def test_a_prior_of_a_frame_is_its_top_map_on_the_feature_cells():
+    video, rows = disc_video(0), np.array([0, 2])
+    found = frame_priors(video, rows, GRID, 0.1, "objectness", "box", lambda image, point: windows_at(point), None)
+    for i, scored in zip(rows, found, strict=True):
+        side = context_side(*video.boxes[i, 2:]) * SEARCH / EXEMPLAR
+        x, y = (to_frame(GRID.centres(SEARCH), c, side, SEARCH) + 0.5 for c in video.points[i])
+        windows = windows_at(video.points[i])
+        np.testing.assert_allclose(scored.top, top_map(window_sum(windows.boxes, windows.scores, x, y), 0.1))
+        assert scored.size_error == 0
+        # The target fills half of the template's side, a quarter of the search crop's: 255 / 4 / 8 = 8 cells.
+        assert 7**2 <= scored.mask.sum() <= 9**2
+        np.testing.assert_array_equal(scored.mask, scored.mask.flip(0, 1))
+
+
+def windows_at(point):
+    """Windows of twice the disc's true side around a point, and smaller ones."""
+    sides = np.array([46.0, 23, 12])
+    boxes = np.stack([point[0] + 0.5 - sides / 2, point[1] + 0.5 - sides / 2, sides, sides], 1)
+    return Windows(boxes, np.array([1.0, 0.2, 0.1]))
+
+
+def find(image, point):
+    return windows_at(point)
+
+
+def test_the_oracle_lies_on_the_target_and_true_crops_have_no_error():
+    videos = [disc_video(number) for number in range(2)]
+    found = quality(videos, GRID, prior="oracle", scale="box", find=find, frames=2)
+    assert found["in_box_mass"] == pytest.approx(1) and found["centre_hit"] == 1
+    assert found["size_error"] == 0 and found["n"] == 4
+    assert found["mass_ratio"] == pytest.approx(1 / found["gaussian_in_box_mass"])
+
+
+def test_the_gaussian_is_its_own_measure():
+    found = quality([disc_video(0)], GRID, prior="gaussian", scale="box", find=find)
+    assert found["mass_ratio"] == pytest.approx(1, abs=1e-6)
+    own = quality([disc_video(0)], GRID, scale="box", find=find)
+    assert own["effective_cells"] == pytest.approx(found["effective_cells"], rel=1e-5)
+    assert own["gaussian_in_box_mass"] == pytest.approx(found["in_box_mass"], rel=1e-5)
+
+
+def test_the_window_rule_takes_the_windows_size():
+    """The best window has twice the side of the disc: the crop is twice too wide, one octave."""
+    found = quality([disc_video(0)], GRID, scale="window", find=find)
+    assert found["size_error"] == pytest.approx(1, abs=0.01)
+    free = quality([disc_video(0)], GRID, scale="free", find=find)
+    assert free["size_error"] != found["size_error"]
+
+
+def test_videos_weigh_the_same_whatever_their_length():
+    short, long = disc_video(0, 2), disc_video(5, 9)
+    alone = [quality([video], GRID, scale="box", find=find)["in_box_mass"] for video in (short, long)]
+    both = quality([short, long], GRID, scale="box", find=find)
+    assert both["in_box_mass"] == pytest.approx(np.mean(alone)) and both["n"] == 11
+
+
+def test_eta_of_one_cell_is_no_error():
+    """A map collapsed on fewer cells than any centre Gaussian covers."""
+    peak = lambda image, point: Windows(np.array([[*(point - 1), 3, 3.0]]), np.array([99.0]))  # noqa: E731
+    found = quality([disc_video(0)], GRID, eta=1e-3, scale="box", find=peak)
+    assert all(np.isfinite(value) for value in found.values())
+
+
+@pytest.mark.parametrize("use", [("ss",), ("ms", "cc", "ss", "ed")])
+def test_remembered_cues_give_the_scores_of_objectness(use):
+    memory, video = CueMemory(), disc_video(0)
+    for _ in range(2):
+        found = memory.find(use)(video.frames[1], video.points[1])
+        expected = objectness(video.frames[1], video.points[1], Measure.read(use))
+        np.testing.assert_allclose(found.boxes, expected.boxes)
+        np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-6)
+    assert len(memory.values) == 1
+    memory.find(use)(video.frames[2], video.points[1])
+    memory.find(use)(video.frames[1], video.points[2])
+    assert len(memory.values) == 3
+
+
+def test_mistakes_are_named():
+    with pytest.raises(UsageError, match="unknown prior 'gausian': did you mean 'gaussian'"):
+        quality([disc_video(0)], GRID, prior="gausian")
+    with pytest.raises(UsageError, match="unknown scale 'windows': did you mean 'window'"):
+        quality([disc_video(0)], GRID, scale="windows")
+    with pytest.raises(DataError, match="no video with a valid box"):
+        quality([disc_video(0).point_view()], GRID)

@@ -1,0 +1,168 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from socl_core.errors import UsageError
+from socl_core.prior.top import check_eta, clip_level, entropy, mass_inside, softmax_map, top_map, window_sum
+
+ETAS = [0.01, 0.05, 0.1, 0.15, 0.2, 0.5, 1.0]
+
+
+def slow_window_sum(windows, scores, xs, ys):
+    total = np.zeros((len(ys), len(xs)))
+    for (x, y, w, h), score in zip(windows, scores, strict=True):
+        for row, py in enumerate(ys):
+            for column, px in enumerate(xs):
+                if x <= px < x + w and y <= py < y + h:
+                    total[row, column] += score
+    return total
+
+
+def slow_clip_level(scores, eta):
+    """Mean of the ceil(eta n) greatest; eta is taken as a whole number of thousandths."""
+    ordered = sorted(np.ravel(scores).tolist(), reverse=True)
+    count = -(-round(eta * 1000) * len(ordered) // 1000)
+    return sum(ordered[:count]) / count
+
+
+def slow_top(scores, eta):
+    level = slow_clip_level(scores, eta)
+    clipped = [min(s, level) for s in np.ravel(scores).tolist()]
+    parts = [math.exp(s - max(clipped)) for s in clipped]
+    return np.reshape([p / sum(parts) for p in parts], np.shape(scores))
+
+
+@pytest.mark.parametrize("count", [1, 7, 30])
+def test_window_sum_is_the_loop_over_windows_and_points(count):
+    rng = np.random.default_rng(count)
+    # Whole numbers and halves, so that points lie on edges of windows.
+    windows = np.concatenate([rng.integers(-6, 20, (count, 2)), rng.integers(0, 24, (count, 2))], 1) / 2
+    scores, xs, ys = rng.random(count), np.arange(-2, 11) / 1.0, np.arange(0, 19) / 2
+    expected = slow_window_sum(windows, scores, xs, ys)
+    assert expected.max() > 0 or count == 1
+    found = window_sum(windows, scores, xs, ys)
+    assert found.shape == (19, 13) and found.dtype == torch.float64
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_a_window_holds_its_first_edge_and_not_its_last():
+    found = window_sum([[1, 2, 2, 1]], [0.5], [0, 1, 2, 3], [1, 2, 3])
+    np.testing.assert_array_equal(found, [[0, 0, 0, 0], [0, 0.5, 0.5, 0], [0, 0, 0, 0]])
+
+
+@pytest.mark.parametrize("eta", ETAS)
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (10, 10), (22, 22)])
+def test_clip_level_and_top_map_are_the_sorted_list(shape, eta):
+    scores = np.random.default_rng(shape[0]).gamma(1.5, 4, shape)
+    assert float(clip_level(scores, eta)) == pytest.approx(slow_clip_level(scores, eta), rel=1e-12)
+    found = top_map(scores, eta)
+    np.testing.assert_allclose(found, slow_top(scores, eta), rtol=1e-10)
+    assert found.dtype == torch.float64
+
+
+def test_ten_per_cent_of_a_hundred_is_ten_and_of_484_is_49():
+    assert float(clip_level(np.arange(100.0).reshape(10, 10), 0.1)) == 94.5
+    ordered = np.arange(484.0).reshape(22, 22)
+    assert float(clip_level(ordered, 0.1)) == np.mean(np.arange(484 - 49, 484))
+
+
+def test_a_batch_is_its_maps_one_by_one():
+    scores = np.random.default_rng(0).gamma(1.5, 4, (2, 3, 6, 5)).astype(np.float32)
+    found = top_map(scores, 0.2)
+    assert found.shape == scores.shape and found.dtype == torch.float32
+    for i in np.ndindex(2, 3):
+        np.testing.assert_allclose(found[i], slow_top(scores[i].astype(float), 0.2), rtol=1e-4)
+        assert float(clip_level(scores, 0.2)[i]) == pytest.approx(slow_clip_level(scores[i], 0.2), rel=1e-5)
+
+
+@pytest.mark.parametrize("eta", [0, -0.1, 1.0001, 10, math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("call", [check_eta, lambda e: clip_level(np.ones((3, 3)), e),
+                                  lambda e: top_map(np.ones((3, 3)), e)])  # fmt: skip
+def test_an_eta_out_of_range_is_refused(call, eta):
+    with pytest.raises(UsageError, match="0 < eta <= 1"):
+        call(eta)
+
+
+def test_eta_one_clips_at_the_mean():
+    scores = np.random.default_rng(0).random((7, 4))
+    assert float(clip_level(scores, 1.0)) == pytest.approx(scores.mean())
+    assert check_eta(1) == 1
+
+
+@pytest.mark.parametrize("value", [-1e3, 0.0, 5.0, 1e6])
+@pytest.mark.parametrize("eta", [0.1, 1.0])
+def test_a_constant_map_gives_the_uniform_one(value, eta):
+    top = top_map(np.full((4, 6), value), eta)
+    np.testing.assert_allclose(top, 1 / 24)
+    assert float(entropy(top).exp()) == pytest.approx(24)
+
+
+@given(
+    scores=arrays(np.float64, (5, 6), elements=st.floats(-200, 200)),
+    eta=st.floats(0.001, 1),
+    offset=st.floats(-100, 100),
+)
+def test_properties_of_the_top_map(scores, eta, offset):
+    top = top_map(scores, eta).numpy()
+    assert top.min() >= 0 and top.sum() == pytest.approx(1)
+    np.testing.assert_allclose(top_map(scores + offset, eta), top, atol=1e-9)  # only differences count
+    level = float(clip_level(scores, eta))
+    assert scores.mean() - 1e-9 <= level <= scores.max() + 1e-9
+    above = top[scores >= level]  # all cells at or above the level share the maximum
+    np.testing.assert_allclose(above, top.max())
+    np.testing.assert_allclose(top_map(scores.T.copy(), eta), top.T, atol=1e-12)
+
+
+@given(
+    scores=arrays(np.float64, (5, 6), elements=st.floats(-50, 50)),
+    etas=st.tuples(st.floats(0.01, 1), st.floats(0.01, 1)),
+)
+def test_a_greater_eta_never_narrows_the_map(scores, etas):
+    low, high = sorted(etas)
+    assert float(clip_level(scores, high)) <= float(clip_level(scores, low)) + 1e-9
+    assert float(entropy(top_map(scores, high))) >= float(entropy(top_map(scores, low))) - 1e-9
+
+
+def test_entropy_and_mass_against_loops():
+    rng = np.random.default_rng(0)
+    top = rng.random((2, 4, 5))
+    top[0, 0] = 0  # 0 log 0 is 0
+    top /= top.sum((1, 2), keepdims=True)
+    mask = rng.random((2, 4, 5)) < 0.5
+    for i in range(2):
+        assert float(entropy(top)[i]) == pytest.approx(-sum(p * math.log(p) for p in top[i].ravel() if p > 0))
+        inside = sum(top[i][r, c] for r in range(4) for c in range(5) if mask[i][r, c])
+        assert float(mass_inside(top, mask)[i]) == pytest.approx(inside)
+    assert float(mass_inside(top, np.ones_like(mask))[0]) == pytest.approx(1)
+
+
+def test_a_softmax_of_great_scores_stays_finite():
+    found = softmax_map(torch.tensor([[[1e30, 0.0], [0.0, -1e30]]]))
+    np.testing.assert_array_equal(found, [[[1, 0], [0, 0]]])
+
+
+def test_the_summed_map_collapses_without_a_clip_and_widens_with_one():
+    """The synthetic check of the method's section 1: sums over windows that all contain one point."""
+    rng = np.random.default_rng(0)
+    size = rng.uniform(3, 20, (400, 2))
+    corner = 11 - size * rng.uniform(0.3, 0.7, (400, 2))
+    scores = rng.random(400)
+    cells = np.arange(22) + 0.5
+    total = window_sum(np.concatenate([corner, size], 1), scores, cells, cells)
+
+    def effective(top):
+        return float(entropy(top).exp())
+
+    unclipped = effective(softmax_map(total))
+    widths = [effective(top_map(total, eta)) for eta in (0.05, 0.1, 0.15, 0.2)]
+    assert unclipped < 6
+    assert widths[1] > 4 * unclipped and 20 < widths[1] < 80
+    assert widths == sorted(widths)
+    averaged = total / scores.sum()
+    # An averaged map lies in [0, 1]: its softmax is nearly uniform and the clip changes nothing.
+    assert min(effective(softmax_map(averaged)), effective(top_map(averaged, 0.1))) > 440
