@@ -6,9 +6,13 @@ pixels around `centre`; crop pixel u shows frame pixel `centre + (u - (size - 1)
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+
+if TYPE_CHECKING:
+    import torch
 
 EXEMPLAR = 127  # pixels of a template [SiamFC]
 SEARCH = 255  # pixels of a search region [SiamFC]
@@ -40,6 +44,20 @@ def to_frame(pixels, centre, side: float, size: int) -> np.ndarray:
     return centre + (np.asarray(pixels, np.float64) - (size - 1) / 2) * side / size
 
 
+def resample(images: "torch.Tensor", offsets: "torch.Tensor", span: float, zoom, shift) -> "torch.Tensor":
+    """Bilinear values (B, C, n, n) of images (B, C, S, S) that span `span` pixels; beyond them the border goes on.
+
+    offsets (n,): places along both axes, in pixels from the middle. zoom (B,) and shift (B, 2) x, y in pixels augment
+    each image: output offset o shows input offset o / zoom - shift.
+    """
+    import torch  # the commands that read boxes only do without it
+
+    x, y = ((offsets / zoom[:, None] - by[:, None]) * 2 / span for by in shift.unbind(1))
+    rows, columns = y[:, :, None].expand(-1, -1, len(offsets)), x[:, None, :].expand(-1, len(offsets), -1)
+    places = torch.stack([columns, rows], -1)
+    return torch.nn.functional.grid_sample(images, places, padding_mode="border", align_corners=False)
+
+
 @dataclass(frozen=True)
 class Grid:
     """Geometry of a backbone: pixels between two cells, and pixels that one cell needs, padding taken off.
@@ -62,3 +80,7 @@ class Grid:
     def centred(self, pixels: int) -> int:
         """Side of the largest crop of at most `pixels` whose cells are symmetric about its middle."""
         return pixels - (pixels - self.field) % self.stride
+
+    def covered(self, pixels: int) -> tuple[float, float]:
+        """What the cells cover along one side of a crop: its start, from the crop's edge, and its length, in pixels."""
+        return float(self.centres(pixels)[0]) + 0.5 - self.stride / 2, float(self.cells(pixels) * self.stride)

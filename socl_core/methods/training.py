@@ -12,19 +12,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from socl_core import methods
 from socl_core.errors import DataError, SoclError
+from socl_core.geometry import resample
 from socl_core.methods.crops import CropStore
 from socl_core.methods.distributed import over_processes
 from socl_core.methods.spec import RunSpec
 from socl_core.models.device import Compute
 from socl_core.models.init import load_init
 from socl_core.models.siamese import BACKBONES
-from socl_core.prior import top as prior
-from socl_core.prior.top import LATTICE, feature_region
+from socl_core.prior.top import clip_scores, scores_at_cells, softmax_map
 
 
 class Batches:
@@ -41,7 +40,7 @@ class Batches:
         self.scores = None
         if store.scores is not None:
             scores = torch.from_numpy(np.array(store.scores)).to(compute.device)
-            self.scores = scores.minimum(prior.clip_level(feature_region(scores, self.grid), spec.eta)[:, None, None])
+            self.scores = clip_scores(scores, self.grid, spec.eta)
         self.videos = [np.flatnonzero(store.video == v) for v in np.unique(store.video)]
         self.videos = [rows for rows in self.videos if len(rows) > 1]
         if len(self.videos) < 2:
@@ -82,28 +81,14 @@ class Batches:
         shown = slice(edge, stored - edge)
         images = self.images[rows.to(self.images.device), shown, shown].permute(0, 3, 1, 2)
         offsets = torch.arange(size, device=images.device) - (size - 1) / 2
-        images = sample(self.compute.images(images), maps.to(images.device), offsets, images.shape[-1])
+        maps = maps.to(images.device)
+        images = resample(self.compute.images(images), offsets, images.shape[-1], maps[:, 0], maps[:, 1:])
         return (images * torch.from_numpy(gain).to(images.device)[:, None, None, None]).clamp(0, 255)
 
     def top_maps(self, rows: torch.Tensor, maps: torch.Tensor, size: int) -> torch.Tensor:
         """TOP maps (B, h, w) on the feature grid of the crops that `crops` returns for the same arguments."""
-        scores = self.scores[rows.to(self.scores.device), None]
-        offsets = torch.from_numpy(self.grid.centres(size) - np.float32((size - 1) / 2)).to(scores.device)
-        scores = sample(scores, maps.to(scores.device), offsets, scores.shape[-1] * LATTICE)
-        return prior.softmax_map(scores[:, 0])
-
-
-def sample(images: torch.Tensor, maps: torch.Tensor, offsets: torch.Tensor, span: float) -> torch.Tensor:
-    """Samples images (B, C, S, S) that span `span` pixels at `offsets` (n,) from their middle, zoomed and shifted.
-
-    maps (B, 3): zoom, dx, dy in pixels; output offset o shows input offset o / zoom - d. Returns (B, C, n, n).
-    """
-    zoom, dx, dy = maps.unbind(1)
-    x = (offsets / zoom[:, None] - dx[:, None]) * 2 / span
-    y = (offsets / zoom[:, None] - dy[:, None]) * 2 / span
-    n = len(offsets)
-    grid = torch.stack([x[:, None, :].expand(-1, n, -1), y[:, :, None].expand(-1, -1, n)], -1)
-    return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+        scores, maps = self.scores[rows.to(self.scores.device)], maps.to(self.scores.device)
+        return softmax_map(scores_at_cells(scores, self.grid, size, maps[:, 0], maps[:, 1:]))
 
 
 def new_network(spec: RunSpec) -> nn.Module:

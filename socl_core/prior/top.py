@@ -1,7 +1,12 @@
-"""Target objectness prior (TOP): score map -> clip -> softmax.
+"""Target objectness prior (TOP): scored windows -> score map -> clip -> feature cells -> softmax.
 
-All functions take anything `torch.as_tensor` takes, batched over the leading axes, and return tensors
-of the same precision and device.
+    scores = score_map(windows, point, side)  # S on a lattice of 4 pixels over a search crop
+    clipped = clip_scores(scores, grid, eta)  # min(S, c), c the mean of the top eta fraction
+    cells = scores_at_cells(clipped, grid)    # at the centres of the feature cells
+    top = softmax_map(cells)                  # the last three steps are `top_at_cells`
+
+Training, measurements and pages all take this way, so that the map shown is the map that trains.
+Maps are anything `torch.as_tensor` takes, batched over leading axes; tensors keep their precision and device.
 """
 
 import math
@@ -10,7 +15,7 @@ import numpy as np
 import torch
 
 from socl_core.errors import UsageError
-from socl_core.geometry import SEARCH, Grid, to_frame
+from socl_core.geometry import SEARCH, Grid, resample, to_frame
 
 LATTICE = 4  # pixels between two points of a stored score map
 
@@ -57,12 +62,15 @@ def score_map(windows, centre, side: float) -> np.ndarray:
     return window_sum(windows.boxes, windows.scores, x, y).numpy()
 
 
-def feature_region(scores: torch.Tensor, grid: Grid) -> torch.Tensor:
-    """The part of stored score maps (N, G, G) that the features of a whole search crop cover: the clip level
-    is a fraction of these locations, whatever the size of the training crop."""
-    cells = grid.cells(SEARCH) * grid.stride // LATTICE
-    margin = (scores.shape[-1] - cells) // 2
-    return scores[:, margin : margin + cells, margin : margin + cells]
+def feature_region(scores, grid: Grid) -> torch.Tensor:
+    """The part (..., n, n) of score maps (..., G, G) that the features of a whole search crop cover.
+
+    The clip level is a fraction of these places, whatever the size of a training crop.
+    """
+    scores = _as_floats(scores)
+    places = grid.cells(SEARCH) * grid.stride // LATTICE
+    margin = (scores.shape[-1] - places) // 2
+    return scores[..., margin : margin + places, margin : margin + places]
 
 
 def clip_level(scores, eta: float) -> torch.Tensor:
@@ -73,6 +81,27 @@ def clip_level(scores, eta: float) -> torch.Tensor:
     scores = _as_floats(scores).flatten(-2)
     count = max(1, math.ceil(check_eta(eta) * scores.shape[-1] - 1e-9))
     return scores.topk(count, dim=-1).values.mean(-1)
+
+
+def clip_scores(scores, grid: Grid, eta: float) -> torch.Tensor:
+    """min(S, c) of score maps (..., G, G), with the clip level c of their `feature_region`. [S]"""
+    scores = _as_floats(scores)
+    return scores.minimum(clip_level(feature_region(scores, grid), eta)[..., None, None])
+
+
+def scores_at_cells(scores, grid: Grid, pixels: int | None = None, zoom=None, shift=None) -> torch.Tensor:
+    """Score maps (..., G, G), or their `feature_region`, interpolated at the feature cells of a crop: (..., h, w).
+
+    pixels: side of the crop about the middle of the search crop; else the largest one whose cells are centred.
+    zoom (N,), shift (N, 2): how each of the N maps is augmented, as `resample` has it; both or none.
+    """
+    scores, pixels = _as_floats(scores), pixels or grid.centred(SEARCH)
+    flat = scores.reshape(-1, 1, *scores.shape[-2:])
+    zoom = flat.new_ones(len(flat)) if zoom is None else zoom
+    shift = flat.new_zeros(len(flat), 2) if shift is None else shift
+    offsets = torch.from_numpy(grid.centres(pixels) - np.float32((pixels - 1) / 2)).to(flat)
+    cells = resample(flat, offsets, scores.shape[-1] * LATTICE, zoom, shift)
+    return cells.reshape(*scores.shape[:-2], len(offsets), len(offsets))
 
 
 def softmax_map(scores) -> torch.Tensor:
@@ -89,6 +118,14 @@ def top_map(scores, eta: float = 0.1) -> torch.Tensor:
     """
     scores = _as_floats(scores)
     return softmax_map(scores.minimum(clip_level(scores, eta)[..., None, None]))
+
+
+def top_at_cells(scores, grid: Grid, eta: float = 0.1) -> torch.Tensor:
+    """TOP maps (..., h, w) on the feature cells of a search crop, of score maps (..., G, G). [S]
+
+    Each sums to 1. Raises `UsageError` unless 0 < eta <= 1.
+    """
+    return softmax_map(scores_at_cells(clip_scores(scores, grid, eta), grid))
 
 
 def entropy(top) -> torch.Tensor:

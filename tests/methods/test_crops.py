@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tiny import HEIGHT, WIDTH, Explosive, disc_video, noise  # noqa: E402
+from tiny import HEIGHT, WIDTH, Explosive, disc_video  # noqa: E402
 
 from socl_core.data.sequence import Sequence  # noqa: E402
 from socl_core.errors import DataError, UsageError  # noqa: E402
-from socl_core.geometry import EXEMPLAR, SEARCH, context_side, crop, to_frame
+from socl_core.geometry import EXEMPLAR, SEARCH, crop, to_frame
 from socl_core.methods.crops import CropStore, Cut, build_store
 from socl_core.prior.objectness import Windows, objectness  # noqa: E402
 from socl_core.prior.pseudo_boxes import GROWTH  # noqa: E402
@@ -34,69 +34,6 @@ class Guarded(list):
     def __getitem__(self, index):
         assert index != 1, "an invalid frame was decoded"
         return super().__getitem__(index)
-
-
-def bilinear(image, x, y):
-    x0, y0 = int(np.floor(x)), int(np.floor(y))
-    fx, fy = x - x0, y - y0
-    rows = image.astype(float)
-    top = rows[y0, x0] * (1 - fx) + rows[y0, x0 + 1] * fx
-    return top * (1 - fy) + (rows[y0 + 1, x0] * (1 - fx) + rows[y0 + 1, x0 + 1] * fx) * fy
-
-
-def test_context_side_is_siamfcs():
-    assert context_side(10, 10) == 20  # a square doubles
-    # An exemplar region adds a quarter of w + h on each side.
-    w, h = 30.0, 50.0
-    margin = (w + h) / 4
-    assert context_side(w, h) == pytest.approx(((w + 2 * margin) * (h + 2 * margin)) ** 0.5)
-    np.testing.assert_allclose(
-        context_side(*np.array([[3, 5], [4, 8.0]]).T * 2), 2 * context_side(*np.array([[3, 5], [4, 8.0]]).T)
-    )
-
-
-@pytest.mark.parametrize("size, side", [(127, 127.0), (127, 40.0), (255, 300.0), (64, 31.7)])
-def test_to_frame_knows_the_middle_and_the_corners(size, side):
-    centre = 50.25
-    assert to_frame((size - 1) / 2, centre, side, size) == centre
-    # Pixel -1/2 and size - 1/2 are the edges of the crop: `side` frame pixels apart.
-    assert to_frame(-0.5, centre, side, size) == pytest.approx(centre - side / 2)
-    assert to_frame(size - 0.5, centre, side, size) == pytest.approx(centre + side / 2)
-
-
-def test_a_crop_of_its_own_size_is_a_cut():
-    image = noise(np.random.default_rng(0), 60, 80)
-    np.testing.assert_array_equal(crop(image, (40, 30), 21, 21), image[20:41, 30:51])
-    np.testing.assert_array_equal(crop(image, (39.5, 29.5), 20, 20), image[20:40, 30:50])
-
-
-@pytest.mark.parametrize("centre, side, size", [((40, 30), 15.0, 45), ((41.3, 28.6), 33.0, 127), ((40, 30), 50.0, 25)])
-def test_every_crop_pixel_shows_the_frame_pixel_of_to_frame(centre, side, size):
-    image = noise(np.random.default_rng(0), 80, 90, 11)
-    found = crop(image, centre, side, size)
-    pixels = np.random.default_rng(1).integers(0, size, (60, 2))
-    for u, v in [*pixels, (0, 0), (size - 1, 0), (0, size - 1), (size - 1, size - 1)]:
-        x, y = to_frame(u, centre[0], side, size), to_frame(v, centre[1], side, size)
-        # OpenCV interpolates at thirty-seconds of a pixel.
-        np.testing.assert_allclose(found[v, u], bilinear(image, x, y), atol=4)
-
-
-def test_outside_is_the_fill_or_the_mean_colour():
-    image = noise(np.random.default_rng(0), 40, 50)
-    found = crop(image, (0, 0), 60, 60)
-    np.testing.assert_allclose(found[0, 0], image.mean((0, 1)), atol=1)
-    np.testing.assert_array_equal(crop(image, (-0.5, -0.5), 60, 60)[30:, 30:], image[:30, :30])
-    np.testing.assert_array_equal(crop(image, (0, 0), 60, 60, (1, 2, 3))[0, 0], [1, 2, 3])
-    np.testing.assert_allclose(crop(image, (500, 500), 30, 9), np.tile(image.mean((0, 1)), (9, 9, 1)), atol=1)
-
-
-def test_exemplar_is_the_middle_of_the_search_crop():
-    """Training cuts templates out of the stored search crops; tracking crops them from the frame."""
-    image = noise(np.random.default_rng(0), 120, 160, 11)
-    inner = crop(image, (80.4, 60.2), 40, EXEMPLAR)
-    outer = crop(image, (80.4, 60.2), 40 * SEARCH / EXEMPLAR, SEARCH)
-    margin = (SEARCH - EXEMPLAR) // 2
-    np.testing.assert_allclose(outer[margin:-margin, margin:-margin].astype(int), inner, atol=3)
 
 
 def test_the_lattice_is_symmetric_and_inside_the_search_crop():

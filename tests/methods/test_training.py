@@ -8,16 +8,15 @@ import torch
 from tiny import random_store
 
 from socl_core.errors import DataError, SoclError
-from socl_core.geometry import SEARCH
+from socl_core.geometry import SEARCH, resample
 from socl_core.methods import siam
-from socl_core.methods import training as train
 from socl_core.methods.crops import CropStore
 from socl_core.methods.siam import box_step, socl_step
 from socl_core.methods.spec import make_spec
-from socl_core.methods.training import Batches, Training, new_network, sample
+from socl_core.methods.training import Batches, Training, new_network
 from socl_core.models.alexnet import GRID
 from socl_core.models.device import Compute
-from socl_core.prior.top import LATTICE, feature_region, lattice
+from socl_core.prior.top import LATTICE, clip_level, feature_region, lattice
 
 CPU = Compute(torch.device("cpu"), False)
 
@@ -29,36 +28,6 @@ def spec_of(method="socl-siam", **changes):
 @pytest.fixture(scope="module")
 def store():
     return random_store()
-
-
-def slow_sample(image, zoom, dx, dy, offsets, span):
-    """Bilinear value of a map (S, S) at each output offset: o shows o / zoom - d; borders are repeated."""
-    side, out = len(image), np.zeros((len(offsets), len(offsets)))
-    for row, oy in enumerate(offsets):
-        for column, ox in enumerate(offsets):
-            x, y = ((o / zoom - d) * side / span + (side - 1) / 2 for o, d in ((ox, dx), (oy, dy)))
-            x, y = np.clip([x, y], 0, side - 1)
-            x0, y0 = min(int(x), side - 2), min(int(y), side - 2)
-            fx, fy = x - x0, y - y0
-            top = image[y0, x0] * (1 - fx) + image[y0, x0 + 1] * fx
-            out[row, column] = top * (1 - fy) + (image[y0 + 1, x0] * (1 - fx) + image[y0 + 1, x0 + 1] * fx) * fy
-    return out
-
-
-@pytest.mark.parametrize("zoom, dx, dy", [(1, 0, 0), (1, 5, -3), (1.2, 0, 0), (0.9, 2.5, -7.25), (1, 60, 0)])
-@pytest.mark.parametrize("side, span", [(31, 31), (15, 60)])
-def test_sample_is_the_loop(side, span, zoom, dx, dy):
-    image, offsets = np.random.default_rng(0).random((side, side)), np.arange(9) - 4.0
-    maps = torch.tensor([[zoom, dx, dy]], dtype=torch.float64)
-    found = sample(torch.from_numpy(image)[None, None], maps, torch.from_numpy(offsets), span)
-    np.testing.assert_allclose(found[0, 0], slow_sample(image, zoom, dx, dy, offsets, span), atol=1e-9)
-
-
-def test_a_shift_moves_the_picture_right_and_down():
-    image = torch.zeros(1, 1, 31, 31)
-    image[..., 15, 15] = 1
-    found = sample(image, torch.tensor([[1.0, 4.0, -2.0]]), torch.arange(31) - 15.0, 31)
-    assert torch.nonzero(found[0, 0] > 0.5).tolist() == [[13, 19]]
 
 
 def test_pairs_are_of_distinct_videos_and_within_the_gap():
@@ -153,7 +122,8 @@ def test_crops_are_those_of_whole_stored_images(store, side, size, zoom, shift):
     rows, maps, gain = (values[1] for values in batches.draw(0))
     whole = torch.from_numpy(small.images[rows]).permute(0, 3, 1, 2).float()
     expected = (
-        sample(whole, maps, torch.arange(size) - (size - 1) / 2, side) * torch.from_numpy(gain)[:, None, None, None]
+        resample(whole, torch.arange(size) - (size - 1) / 2, side, maps[:, 0], maps[:, 1:])
+        * torch.from_numpy(gain)[:, None, None, None]
     )
     torch.testing.assert_close(batches.crops(rows, maps, gain, size), expected.clamp(0, 255), atol=0.02, rtol=0)
 
@@ -293,7 +263,7 @@ def test_one_step_on_cuda(store, method):
 def test_a_top_map_without_augmentation_is_the_clipped_map_at_the_cell_centres(store, size):
     """Linear interpolation between the lattice points around each cell centre, after the clip."""
     batches = Batches(store, spec_of(crop=size), CPU)
-    level = float(train.prior.clip_level(feature_region(torch.from_numpy(store.scores[:1]), GRID), 0.1))
+    level = float(clip_level(feature_region(torch.from_numpy(store.scores[:1]), GRID), 0.1))
     clipped = np.minimum(store.scores[0].astype(float), level)
     place = (GRID.centres(size).astype(np.float64) - (size - 1) / 2) / LATTICE + (len(lattice()) - 1) / 2
     low = np.floor(place).astype(int)

@@ -8,7 +8,19 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from socl_core.errors import UsageError
-from socl_core.prior.top import check_eta, clip_level, entropy, mass_inside, softmax_map, top_map, window_sum
+from socl_core.models import alexnet, resnet
+from socl_core.prior.top import (
+    check_eta,
+    clip_level,
+    entropy,
+    feature_region,
+    lattice,
+    mass_inside,
+    softmax_map,
+    top_at_cells,
+    top_map,
+    window_sum,
+)
 
 ETAS = [0.01, 0.05, 0.1, 0.15, 0.2, 0.5, 1.0]
 
@@ -30,11 +42,13 @@ def slow_clip_level(scores, eta):
     return sum(ordered[:count]) / count
 
 
-def slow_top(scores, eta):
-    level = slow_clip_level(scores, eta)
-    clipped = [min(s, level) for s in np.ravel(scores).tolist()]
-    parts = [math.exp(s - max(clipped)) for s in clipped]
+def slow_softmax(scores):
+    parts = [math.exp(s - np.max(scores)) for s in np.ravel(scores).tolist()]
     return np.reshape([p / sum(parts) for p in parts], np.shape(scores))
+
+
+def slow_top(scores, eta):
+    return slow_softmax(np.minimum(scores, slow_clip_level(scores, eta)))
 
 
 @pytest.mark.parametrize("count", [1, 7, 30])
@@ -166,3 +180,18 @@ def test_the_summed_map_collapses_without_a_clip_and_widens_with_one():
     averaged = total / scores.sum()
     # An averaged map lies in [0, 1]: its softmax is nearly uniform and the clip changes nothing.
     assert min(effective(softmax_map(averaged)), effective(top_map(averaged, 0.1))) > 440
+
+
+@pytest.mark.parametrize("grid, block", [(alexnet.GRID, 2), (resnet.GRID, 4)])
+@pytest.mark.parametrize("eta", [0.02, 0.1, 1.0])
+def test_a_top_map_on_cells_clips_the_lattice_and_then_averages(grid, block, eta):
+    """Of a stride of 8 pixels, four lattice points around a cell's centre; of 16, the middle four of its block."""
+    scores = np.random.default_rng(0).gamma(1.5, 4, (2, len(lattice()), len(lattice())))
+    region = feature_region(scores, grid).numpy()
+    cells = region.shape[-1] // block
+    for one, found in zip(region, top_at_cells(scores, grid, eta), strict=True):
+        clipped = np.minimum(one, slow_clip_level(one, eta)).reshape(cells, block, cells, block)
+        middle = clipped[:, block // 2 - 1 : block // 2 + 1][..., block // 2 - 1 : block // 2 + 1].mean((1, 3))
+        np.testing.assert_allclose(found, slow_softmax(middle), rtol=1e-9)
+    # The page of the eta widget is given the region alone.
+    np.testing.assert_allclose(top_at_cells(region, grid, eta), top_at_cells(scores, grid, eta), rtol=1e-9)
