@@ -105,7 +105,9 @@ def _histogram(values: np.ndarray, edges: np.ndarray, weights: np.ndarray) -> np
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="JSON file for the likelihoods")
-    parser.add_argument("--data", action="append", help="training set with boxes; may be repeated; composite by default")
+    parser.add_argument(
+        "--data", action="append", help="training set with boxes; may be repeated; composite by default"
+    )
     parser.add_argument("--frames", type=int, default=256, help="at most this many frames of each set")
     options = parser.parse_args()
     names = options.data or ["composite"]

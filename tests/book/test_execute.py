@@ -95,7 +95,11 @@ def test_the_code_of_a_notebook_is_its_cells_and_what_they_import(notebook, monk
     page = notebook("from socl_core.prior.top import top_map", "def f():\n    import socl_core.scoring.metrics")
     before = notebook_code(page)
     original = identity._module_hash
-    for module, same in [("socl_book.figures", True), ("socl_core.prior.top", False), ("socl_core.scoring.metrics", False)]:
+    for module, same in [
+        ("socl_book.figures", True),
+        ("socl_core.prior.top", False),
+        ("socl_core.scoring.metrics", False),
+    ]:
         hashed = lambda name, edited=module: "new" if name == edited else original(name)  # noqa: E731
         monkeypatch.setattr(identity, "_module_hash", hashed)
         assert (notebook_code(page) == before) is same

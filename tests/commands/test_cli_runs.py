@@ -40,7 +40,9 @@ def test_status_tells_state_age_and_staleness(store):
     current, stale = store
     rows = {row["run"]: row for row in json.loads(call("status", "--json").stdout)}
     assert rows[current.id]["state"] == "queued" and rows[current.id]["changed"] == []
-    assert rows[stale.id]["state"] == "stale" and rows[stale.id]["changed"] == ["module socl_core.scoring.evaluation changed"]
+    assert rows[stale.id]["state"] == "stale" and rows[stale.id]["changed"] == [
+        "module socl_core.scoring.evaluation changed"
+    ]
     assert 0 <= rows[stale.id]["hours"] < 1 and rows[stale.id]["auc"] == {"composite": 50.0}
     assert "module socl_core.scoring.evaluation changed" in call("status").stdout
 
