@@ -8,10 +8,11 @@ import torch
 from tiny import random_store
 
 from socl_core import data
+from socl_core.geometry import resample
 from socl_core.methods import find
 from socl_core.methods.crops import CropStore, build_store
 from socl_core.methods.spec import make_spec
-from socl_core.methods.training import Batches, Training, sample
+from socl_core.methods.training import Batches, Training
 from socl_core.methods.transt import drawn_in, moved, network, step, turned
 from socl_core.models.device import Compute
 from socl_core.models.transt import Attention, FusionLayer, TransT, anchors, sine_positions
@@ -131,7 +132,7 @@ def test_a_box_moves_with_its_picture():
     box = torch.tensor([[2.0, 2.0, 40.0, 20.0]])
     for zoom, dx, dy in [(1.0, 0.0, 0.0), (1.0, 7.0, -5.0), (0.8, 4.0, 3.0), (1.25, -3.0, 2.0)]:
         maps = torch.tensor([[zoom, dx, dy]])
-        found = sample(image, maps, torch.arange(64) - 31.5, 96)[0, 0] > 0.5
+        found = resample(image, torch.arange(64) - 31.5, 96, maps[:, 0], maps[:, 1:])[0, 0] > 0.5
         rows, columns = torch.where(found)
         expected = [
             (columns.min() + columns.max() + 1) / 2,
