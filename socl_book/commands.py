@@ -1,12 +1,17 @@
 """`socl book`: notebooks to pages."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from socl_core.commands.options import AsJson, DataRoot, Device, MethodName, Protocol, seeds_of, settings, yaml_value
+
+for package in ("matplotlib", "pandas", "jinja2", "papermill", "jupyter_book", "snakemake"):
+    if not find_spec(package):  # `socl` then says how to install the extra "book"
+        raise ModuleNotFoundError(f"No module named '{package}'", name=package)
 
 app = typer.Typer()
 book_app = typer.Typer(help="Execute notebooks and build the pages.", no_args_is_help=True)

@@ -22,7 +22,6 @@ from socl_core.geometry import EXEMPLAR, SEARCH
 from socl_core.methods import soft_samples as samples
 from socl_core.models.device import Compute
 from socl_core.prior import cues
-from socl_core.prior import top as prior
 from socl_core.prior.objectness import edge_map, objectness_of_clicks, superpixels, work_image
 from socl_core.prior.top import score_map
 from socl_core.runs.pipeline import CACHE, make_tracker, read_weights, weights_spec
@@ -96,27 +95,6 @@ def cue_pictures(image: np.ndarray) -> dict[str, np.ndarray]:
     }
     size = image.shape[1::-1]
     return {cue: cv2.resize(p, size, interpolation=cv2.INTER_NEAREST) for cue, p in pictures.items()}
-
-
-def top_figure(image: np.ndarray, point, eta: float):
-    """Score map, clipped map and TOP map of one annotated point. Returns the figure and its numbers."""
-    style()
-    one = Sequence("image", [image], np.array([point], np.float64), None, np.array([True]))
-    view = search_view(one, 0)
-    scores = torch.as_tensor(view["scores"])
-    top = prior.top_map(scores, eta)
-    figure, axes = plt.subplots(1, 4, figsize=(12, 3.4), layout="constrained")
-    show_map(axes[0], view["image"], None, "search region and point")
-    axes[0].plot(*view["point"], "+", color="w", markersize=12, markeredgewidth=2)
-    show_map(axes[1], view["image"], view["scores"], "score map S")
-    show_map(
-        axes[2],
-        view["image"],
-        scores.minimum(prior.clip_level(scores, eta)).numpy(),
-        f"clipped at eta = {eta:g}",
-    )
-    show_map(axes[3], view["image"], top.numpy(), "TOP map")
-    return figure, {"cells": float(prior.entropy(top).exp()), "of": scores.numel(), "size": view["size"]}
 
 
 def figure_one(columns: list[tuple[str, dict, dict]], title: str):

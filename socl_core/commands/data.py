@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from socl_core.commands.options import AsJson
+from socl_core.commands.options import AsJson, RequiredSequences, Sequences
 from socl_core.errors import DataError, UsageError, known
 
 MOST_SHOWN = 20  # missing and damaged sequences on the screen; --json has all
@@ -14,6 +14,8 @@ MOST_SHOWN = 20  # missing and damaged sequences on the screen; --json has all
 data_app = typer.Typer(
     help="Check data sets, fetch what may be fetched freely, cut your own videos.", no_args_is_help=True
 )
+app = typer.Typer()
+app.add_typer(data_app, name="data")
 
 
 @data_app.command()
@@ -21,7 +23,7 @@ def check(
     layout: Annotated[str, typer.Argument(help="got10k, lasot, otb or trackingnet; also otb_dev or real_mini.")],
     path: Annotated[Path | None, typer.Argument(help="Its folder; by default that below the data root.")] = None,
     split: Annotated[str | None, typer.Option(help="Only these, comma separated; all by default.")] = None,
-    sequences: Annotated[str | None, typer.Option(help="Only these: otb13, otb100, or names with commas.")] = None,
+    sequences: Sequences = None,
     decode: Annotated[bool, typer.Option("--decode", help="Decode every image, which takes long.")] = False,
     json_: AsJson = False,
 ) -> None:
@@ -39,9 +41,8 @@ def check(
     spec = f"{data.NAMED[layout]}:{path}" if path else layout
     module, folder = data.resolve(spec)
     splits = split.split(",") if split else list(module.roles(folder))
-    names = _sequence_names(sequences)
     scans = {
-        own: scan(spec, own, names, official=layout in data.LAYOUTS, decode=decode,
+        own: scan(spec, own, sequences, official=layout in data.LAYOUTS, decode=decode,
                   progress=lambda rows, own=own: tqdm(rows, desc=f"check {own}", unit="sequence", leave=False))
         for own in splits
     }  # fmt: skip
@@ -69,7 +70,7 @@ def check(
 @data_app.command()
 def fetch(
     name: Annotated[str, typer.Argument(help="otb.")],
-    sequences: Annotated[str, typer.Option(help="otb13, otb100, or names of folders with commas.")],
+    sequences: RequiredSequences,
     out: Annotated[Path | None, typer.Option(help="Folder to fetch to; by default otb below the data root.")] = None,
     source: Annotated[
         str | None, typer.Option("--from", help="Address that holds NAME.zip; the official site.")
@@ -91,13 +92,12 @@ def fetch(
             f"{name} cannot be fetched here; its site: {module.SITE}. Accept its terms there, unpack it as it is, see "
             f"`socl data check {name} PATH`"
         )
-    names = _sequence_names(sequences)
     expected = read_checksums(checksums) if checksums else {}
     if sha256:
-        if len(names) != 1 or not is_sha256(sha256):
+        if len(sequences) != 1 or not is_sha256(sha256):
             raise UsageError("--sha256 takes 64 hex digits, for one sequence; --checksums takes a file for several")
-        expected[names[0]] = sha256
-    fetch_otb(names, out or folder, source or OTB_SOURCE, expected)
+        expected[sequences[0]] = sha256
+    fetch_otb(sequences, out or folder, source or OTB_SOURCE, expected)
 
 
 @data_app.command()
@@ -127,15 +127,6 @@ def frames(
     if not count:
         raise DataError(f"{video} holds no frame that OpenCV can read")
     print(f'{count} images in {out}; click them on the book\'s page "Click your own video"')
-
-
-def _sequence_names(text: str | None) -> list[str] | None:
-    """The names in a comma-separated list, or those of OTB-2013 or OTB-100."""
-    from socl_core.data.otb import LISTS
-
-    if text is None:
-        return None
-    return list(LISTS.get(text) or filter(None, (name.strip() for name in text.split(","))))
 
 
 def _print_findings(split: str, found) -> None:

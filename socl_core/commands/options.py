@@ -1,4 +1,4 @@
-"""Options that several `socl` commands share."""
+"""Options that `socl` commands share, and how their texts are read."""
 
 import math
 import os
@@ -18,24 +18,39 @@ def _use_root(root: Path | None) -> Path | None:
     return root
 
 
+def _find_shipped(path: Path) -> Path:
+    return path if path.exists() else SHIPPED.get(str(path), path)
+
+
+def _read_names(text: str | None) -> list[str] | None:
+    from socl_core.data.otb import LISTS
+
+    if text is None:
+        return None
+    names = list(LISTS.get(text) or filter(None, (name.strip() for name in text.split(","))))
+    if not names:
+        raise UsageError("--sequences names none; expected names with commas, otb13 or otb100")
+    return names
+
+
+SHIPPED = {path.stem: path for path in sorted((Path(__file__).parents[1] / "weights").glob("*.safetensors"))}
+DEFAULT_WEIGHTS = Path("socl-siam")  # the faster one
+
 DataRoot = Annotated[
     Path | None,
     typer.Option("--data-root", callback=_use_root, help="Folder of the named data sets; else SOCL_DATA, else ./data."),
 ]
-SHIPPED = {path.stem: path for path in sorted((Path(__file__).parents[1] / "weights").glob("*.safetensors"))}
-
-
-def _of_the_package(path: Path) -> Path:
-    return path if path.exists() else SHIPPED.get(str(path), path)
-
-
 Weights = Annotated[
     Path,
     typer.Option(
-        callback=_of_the_package, help=f"A file written by `socl train`, or {' or '.join(SHIPPED)} of the package."
+        callback=_find_shipped, help=f"A file written by `socl train`, or {' or '.join(SHIPPED)} of the package."
     ),
 ]
-DEFAULT_WEIGHTS = Path("socl-siam")  # the faster one
+Sequences = Annotated[
+    str | None,
+    typer.Option(callback=_read_names, help="Only these: otb13, otb100, or names with commas; all by default."),
+]
+RequiredSequences = Annotated[str, typer.Option(callback=_read_names, help="otb13, otb100, or names with commas.")]
 MethodName = Annotated[str, typer.Option(help=", ".join(NAMES))]
 Protocol = Annotated[str, typer.Option(help="smoke, laptop, reference or paper.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
@@ -43,17 +58,26 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def check_file(path: Path, suffix: str = "") -> None:
-    """Before hours of work: raises `UsageError` where no file can be written, or its name ends in another suffix."""
-    if path.is_dir():
+    """Asks before hours of work whether a file can be written, with its folder made where it is not there.
+
+    Raises `UsageError` for a folder, a device or another `suffix`, `DataError` where it cannot be written.
+    """
+    from socl_core.data.files import write_atomic
+
+    if os.path.isdir(path):
         raise UsageError(f"{path} is a folder; expected the name of a file")
     if suffix and path.suffix.lower() != suffix:
         raise UsageError(f"{path}: expected a name that ends in {suffix}")
+    if Path("/dev") in path.absolute().parents or (os.path.exists(path) and not os.path.isfile(path)):
+        raise UsageError(f"{path} is no regular file, which it would be replaced by; expected the name of a file")
+    write_atomic(probe := path.with_name(f".{path.name}.writable"), "")
+    probe.unlink()
 
 
-def settings(pairs: list[str]) -> dict:
+def settings(pairs: list[str] | None) -> dict:
     """`name=value` pairs with YAML values. A comma separates the items of a list."""
     changes = {}
-    for pair in pairs:
+    for pair in pairs or []:
         name, sign, value = pair.partition("=")
         if not sign or not name:
             raise UsageError(f"--set takes name=value, found '{pair}'")

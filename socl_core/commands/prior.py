@@ -1,4 +1,4 @@
-"""The `socl prior` and `socl objectness` commands."""
+"""`socl prior`: objectness around annotated points, built beforehand, and how good it is."""
 
 import json
 from typing import Annotated
@@ -11,6 +11,8 @@ from socl_core.errors import known
 prior_app = typer.Typer(
     help="Objectness around annotated points: build it for a data set, score it.", no_args_is_help=True
 )
+app = typer.Typer()
+app.add_typer(prior_app, name="prior")
 
 
 @prior_app.command("build")

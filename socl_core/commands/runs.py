@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
-from socl_core.commands.options import AsJson, DataRoot, Device, MethodName, Protocol
+from socl_core.commands.options import AsJson, DataRoot, Device, MethodName, Protocol, check_file
 from socl_core.errors import DataError, UsageError, unknown
 
-runs_app = typer.Typer()
+app = typer.Typer()
 
 
-@runs_app.command()
+@app.command()
 def status(json_: AsJson = False, data_root: DataRoot = None) -> None:
     """Every run in the store ./runs: its state, since when, and whether code or data have changed since. Runs of
     `socl train --out FOLDER` are in their own folders."""
@@ -80,7 +80,7 @@ def _find(name: str):
     return found[0]
 
 
-@runs_app.command()
+@app.command()
 def why(run: RunId, data_root: DataRoot = None) -> None:
     """Which inputs of a run have changed since it was made."""
     found = _find(run)
@@ -88,7 +88,7 @@ def why(run: RunId, data_root: DataRoot = None) -> None:
     print("\n".join(reasons) if reasons else f"{found.id} is current: code, data and parameters are as they were")
 
 
-@runs_app.command()
+@app.command()
 def weights(run: RunId, out: Annotated[Path, typer.Option(help="The file to write.")]) -> None:
     """Write the weights of a run of the store in half precision, to hand them on."""
     from safetensors import safe_open
@@ -97,6 +97,7 @@ def weights(run: RunId, out: Annotated[Path, typer.Option(help="The file to writ
     from socl_core.data.files import write_atomic
     from socl_core.runs.pipeline import weights_spec
 
+    check_file(out)
     path = _find(run).folder / "weights.safetensors"
     weights_spec(path)  # names what is wrong with the file
     with safe_open(path, "pt") as file:
@@ -106,7 +107,7 @@ def weights(run: RunId, out: Annotated[Path, typer.Option(help="The file to writ
     print(f"{out}: {out.stat().st_size / 1e3:.0f} kB")
 
 
-@runs_app.command()
+@app.command()
 def parameters(method: MethodName = "socl-siam", protocol: Protocol = "laptop", json_: AsJson = False) -> None:
     """Every parameter that --set can change, with its value for a method at a protocol."""
     from socl_core.methods.spec import RunSpec, make_spec
@@ -119,7 +120,7 @@ def parameters(method: MethodName = "socl-siam", protocol: Protocol = "laptop", 
         print(f"{name:17} {json.dumps(value):16} {RunSpec.model_fields[name].description or ''}".rstrip())
 
 
-@runs_app.command()
+@app.command()
 def gc(
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False, data_root: DataRoot = None
 ) -> None:
@@ -144,7 +145,7 @@ def _megabytes(folder: Path) -> float:
     return sum(path.stat().st_size for path in [folder, *folder.rglob("*")] if path.is_file()) / 1e6
 
 
-@runs_app.command(hidden=True)
+@app.command(hidden=True)
 def run(spec_file: Path, device: Device = "auto") -> None:
     """Do the run whose spec is in a file of the run store."""
     from socl_core.methods.spec import RunSpec

@@ -49,7 +49,7 @@ def write_atomic(path: Path | str, content: bytes | str) -> None:
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
-        if temporary.exists():  # whatever went wrong, an interrupt included
+        if os.path.exists(temporary):  # whatever went wrong, an interrupt included
             temporary.unlink()
 
 

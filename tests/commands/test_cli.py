@@ -76,6 +76,15 @@ def trained(tmp_path_factory):
         (["track", "--frames", "x", "--init", "1,2,3,4", "--out", "b", "--render", "c.gif"], ["c.gif", ".mp4"]),
         (["top", "--image", "none.jpg", "--point", "1,2", "--out", "x.jpg"], ["x.jpg", ".png"]),
         (["why", "3f2a"], ["no runs in ./runs"]),
+        (["track", "--frames", "x", "--init", "1,2,3,4", "--out", "/dev/null"], ["/dev/null is no regular file"]),
+        (["track", "--frames", "x", "--init", "1,2,3,4", "--out", f"{'b' * 300}"], ["cannot write", "too long"]),
+        (["train", "--out", ""], ["the current folder"]),
+        (["train", "--out", "."], ["the current folder"]),
+        (["evaluate", "--data", "composite", "--sequences", ""], ["--sequences names none"]),
+        (["data", "check", "otb", "--sequences", ","], ["--sequences names none"]),
+        (["data", "fetch", "otb", "--sequences", ""], ["--sequences names none"]),
+        (["weights", "3f2a", "--out", "/dev/stdout"], ["/dev/stdout is no regular file"]),
+        (["tarck"], ["unknown command 'tarck'", "did you mean 'track'"]),
     ],
 )  # fmt: skip
 def test_a_mistake_exits_with_2_and_names_what_was_expected(arguments, words, tmp_path):
@@ -99,6 +108,18 @@ def test_train_writes_weights_log_and_scores(trained):
     assert [entry["step"] for entry in log] == [1, 2]
     boxes = (trained / "my_run/boxes/composite/test_000.txt").read_text().splitlines()
     assert len(boxes) == 3
+
+
+def test_a_seed_can_be_set_as_any_parameter(tmp_path):
+    done = socl("train", *TINY, "--set", "seed=5", "--set", "steps=0", "--out", "x", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "x/spec.json").read_text())["seed"] == 5
+
+
+def test_ctrl_c_says_what_happens_to_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr("socl_core.runs.store.all_runs", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    done = socl("status", cwd=tmp_path)
+    assert done.returncode == 130 and "interrupted" in done.stderr and "Aborted" not in done.stderr
 
 
 def test_train_refuses_the_folder_of_another_run(trained):

@@ -1,0 +1,243 @@
+"""`socl train`, `track`, `evaluate`, `metrics`: from data to a tracker, its boxes and its scores."""
+
+import hashlib
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from socl_core.commands.options import (
+    DEFAULT_WEIGHTS,
+    AsJson,
+    DataRoot,
+    Device,
+    MethodName,
+    Protocol,
+    Sequences,
+    Weights,
+    check_file,
+    numbers,
+    settings,
+)
+from socl_core.errors import UsageError, known
+
+app = typer.Typer()
+
+
+@app.command()
+def train(
+    out: Annotated[Path, typer.Option(help="Folder for weights, log and boxes.")],
+    method: MethodName = "socl-siam",
+    protocol: Protocol = "laptop",
+    seed: int = 0,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(help="Training set: composite, clicks:PATH, got10k:PATH and so on; may be repeated."),
+    ] = None,
+    init: Annotated[
+        str | None, typer.Option(help="Weights the backbone starts from: safetensors or a torch state dict.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Any parameter of the run, name=value; may be repeated.")
+    ] = None,
+    device: Device = "auto",
+    data_root: DataRoot = None,
+) -> None:
+    """Train a tracker and evaluate it on the protocol's test set (composite, unless `--set test=...` names
+    another). A killed training goes on where it was. `socl parameters` lists what --set can change.
+
+    `torchrun --nproc-per-node N -m socl_core.commands.main train ...` divides every batch among N processes.
+    """
+    from socl_core.methods import distributed
+    from socl_core.methods.spec import make_spec
+    from socl_core.runs.identity import changes, identity
+    from socl_core.runs.pipeline import work
+    from socl_core.runs.store import Run
+
+    if out.resolve() == Path.cwd():
+        raise UsageError("--out is the current folder; expected a folder of its own for the run")
+    given = {name: value for name, value in (("data", data), ("init", init)) if value}
+    spec = make_spec(protocol, method, **({"seed": seed} | settings(set_) | given))
+    run = Run(out)
+    with distributed.processes():
+        if not distributed.rank():
+            if not any((out / name).exists() for name in ("checkpoint.pt", "weights.safetensors", "result.json")):
+                run.describe(spec)  # whatever was tried here before has come to nothing
+            if different := changes(run.read("identity.json"), identity(spec)):
+                raise UsageError(f"{out} holds another run ({different[0]}); choose another --out or delete it")
+        if not run.finished:
+            work(run, spec, device)
+        if distributed.rank():
+            return
+    for name, mean in run.read("result.json")["mean"].items():
+        print(f"{name}: AUC {100 * mean['auc']:.1f}, precision {100 * mean['precision']:.1f}")
+    if (out / "weights.safetensors").exists():
+        print(f"weights: {out / 'weights.safetensors'}")
+
+
+@app.command()
+def track(
+    frames: Annotated[Path, typer.Option(help="A folder of numbered images, or a video file.")],
+    init: Annotated[str, typer.Option(help="First box x,y,w,h; x,y is its left top pixel, 0-based.")],
+    out: Annotated[Path, typer.Option(help="Text file for the boxes, one x,y,w,h a line.")],
+    weights: Weights = DEFAULT_WEIGHTS,
+    render: Annotated[Path | None, typer.Option(help="Also write an mp4 with the boxes drawn.")] = None,
+    device: Device = "auto",
+) -> None:
+    """Track one target through a video."""
+    import numpy as np
+    from tqdm import tqdm
+
+    from socl_core.data.files import write_boxes
+    from socl_core.data.video import draw_box, read_frames, write_clip
+    from socl_core.models.device import Compute
+    from socl_core.runs.pipeline import make_tracker, read_weights, weights_spec
+
+    box = np.array(numbers(init, 4, "--init x,y,w,h"))
+    check_file(out)
+    if render:
+        check_file(render, ".mp4")
+    compute = Compute.choose(device)
+    tracker = make_tracker(weights_spec(weights), read_weights(weights, compute), compute)
+    images, count = read_frames(frames)
+    boxes: list[np.ndarray] = []
+
+    def tracked():
+        for image in tqdm(images, total=count or None, desc="track", unit="frame"):
+            if boxes:
+                boxes.append(tracker.update(image))
+            else:
+                tracker.init(image, box)
+                boxes.append(box)
+            yield draw_box(image, boxes[-1]) if render else None
+
+    start = time.perf_counter()
+    if render:
+        write_clip(render, tracked())
+    else:
+        for _ in tracked():
+            pass
+    if not boxes:
+        raise UsageError(f"{frames} holds no frame")
+    write_boxes(out, np.array(boxes))
+    print(f"{len(boxes)} frames, {len(boxes) / (time.perf_counter() - start):.0f} a second, boxes in {out}")
+
+
+@app.command()
+def evaluate(
+    data: Annotated[
+        str, typer.Option(help="composite, otb, otb_dev, real_mini, or got10k, lasot, otb, trackingnet:PATH.")
+    ],
+    weights: Weights = DEFAULT_WEIGHTS,
+    split: Annotated[
+        str | None, typer.Option(help="A split of the data set, or dev; by default the one for final numbers.")
+    ] = None,
+    sequences: Sequences = None,
+    export: Annotated[
+        str | None, typer.Option(help="Also write the boxes for a server: otb, got10k, lasot or trackingnet:FOLDER.")
+    ] = None,
+    json_: AsJson = False,
+    device: Device = "auto",
+    data_root: DataRoot = None,
+) -> None:
+    """One-pass evaluation of weights: success AUC and precision in the OTB convention.
+
+    The official test splits of GOT-10k and TrackingNet (--split test) are annotated in their first frames alone:
+    they are not scored here, --export writes their boxes for the server.
+    """
+    from tqdm import tqdm
+
+    from socl_core.models.device import Compute
+    from socl_core.runs.pipeline import make_tracker, read_weights, weights_spec
+    from socl_core.scoring import evaluation
+    from socl_core.scoring.conventions import find_convention
+    from socl_core.scoring.results import write_results
+
+    convention, sign, folder = (export or "").partition(":")
+    if export and not (sign and folder):
+        raise UsageError(f"--export takes a convention and a folder, as in got10k:my_tracker, found '{export}'")
+    if export:
+        find_convention(convention)
+    compute, spec = Compute.choose(device), weights_spec(weights)
+    network = read_weights(weights, compute)
+    videos = _sequences_to_score(data, split, sequences, export and (convention, Path(folder)))
+
+    def export_boxes(name, boxes, seconds):
+        if export:
+            write_results(convention, Path(folder), name, boxes, seconds)
+
+    with tqdm(total=sum(map(len, videos)), desc=f"track {data}", unit="frame") as bar:
+        scores = evaluation.evaluate(
+            lambda: make_tracker(spec, network, compute), videos, each_frame=bar.update, each_sequence=export_boxes
+        )
+    result = evaluation.mean_scores(scores) | {"sequences": scores}
+    result["weights"] = hashlib.sha256(weights.read_bytes()).hexdigest()
+    if json_:
+        print(json.dumps(result, indent=1))
+        return
+    for name, score in scores.items():
+        print(f"{name:24} {_percent(score)}  {score['fps']:.0f} frames a second")
+    print(f"{'mean':24} {_percent(result)}")
+
+
+def _sequences_to_score(data: str, split: str | None, names: list[str] | None, export: tuple[str, Path] | None) -> list:
+    """The complete sequences of a split. Raises where they can be neither scored nor exported."""
+    import numpy as np
+
+    from socl_core import data as sets
+    from socl_core.data.check import require_complete
+    from socl_core.runs.pipeline import CACHE
+    from socl_core.scoring.results import check_export
+
+    if split:
+        known(f"split of {data}", split, {*sets.splits(data), "dev", "test"})
+    split = split if split in sets.splits(data) else sets.evaluation_split(data, split or "test")
+    require_complete(data, split, names)
+    videos = sets.load(data, split, names, cache=CACHE)
+    if any(video.boxes is None for video in videos):
+        raise UsageError(
+            f"{data} has clicks alone, and a tracker is scored with boxes; lay boxed videos out as otb:PATH"
+        )
+    unscored = [video.name for video in videos if not np.isfinite(video.boxes).all()]
+    if export:
+        check_export(*export, [video.name for video in videos])
+    elif unscored:
+        raise UsageError(f"{unscored[0]} is annotated in its first frame alone; --export writes boxes for the server")
+    return videos
+
+
+def _percent(score: dict) -> str:
+    if "auc" not in score:
+        return "not scored, annotated in its first frame alone"
+    return f"AUC {100 * score['auc']:5.1f}  precision {100 * score['precision']:5.1f}"
+
+
+@app.command()
+def metrics(
+    convention: Annotated[str, typer.Option(help="otb, got10k, lasot or trackingnet.")],
+    boxes: Annotated[Path, typer.Option(help="Results: an npz of (N, 4) arrays, or a folder of <sequence>.txt.")],
+    annotations: Annotated[Path, typer.Option(help="True boxes in the same forms, the same names.")],
+    sequences: Annotated[str | None, typer.Option(help="otb13, otb100, or names with commas; all by default.")] = None,
+    json_: AsJson = False,
+) -> None:
+    """Score result boxes of any tracker as the official toolkit does. Exits with 2 if a sequence was skipped."""
+    from socl_core.scoring.conventions import find_convention
+    from socl_core.scoring.results import read_results, read_truth, score_results
+
+    find_convention(convention)
+    report = score_results(convention, read_results(boxes), read_truth(annotations), sequences)
+    if json_:
+        counts = {"convention": convention, "scored": len(report.sequences)}
+        details = {name: getattr(report, name) for name in ("sequences", "skipped", "notes")}
+        print(json.dumps(counts | report.numbers | details, indent=1))
+    else:
+        for name, values in [*report.sequences.items(), (f"{len(report.sequences)} sequences", report.numbers)]:
+            print(f"{name:24} " + "  ".join(f"{key} {100 * value:5.1f}" for key, value in values.items()))
+        print(*report.notes, sep="\n", end="\n" if report.notes else "")
+    for name, reason in report.skipped.items():
+        print(f"skipped {name}: {reason}", file=sys.stderr)
+    if report.skipped:
+        raise typer.Exit(2)

@@ -1,0 +1,132 @@
+"""`pip install .` brings what socl_core needs and no more, and its commands work without the extra "book"."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from layouts import otb_sequence
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+REFUSED = (
+    "socl_book", "matplotlib", "seaborn", "pandas", "jinja2", "papermill", "snakemake", "anywidget", "ipywidgets",
+    "IPython", "ipykernel", "nbformat", "jupyter", "jupyter_book", "jupyter_client", "jupyter_core", "sphinx",
+)  # fmt: skip
+ALONE = """
+import sys
+
+class Without:
+    def __init__(self, finder):
+        self.finder = finder
+
+    def find_spec(self, name, *rest):
+        return None if name.split(".")[0] in {refused!r} else self.finder.find_spec(name, *rest)
+
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+
+sys.meta_path[:] = map(Without, sys.meta_path)
+import contextlib, io, json, shlex
+from socl_core.commands.main import main
+
+for line in sys.stdin.read().splitlines():
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    sys.argv = ["socl", *shlex.split(line)]
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code or 0
+    print(json.dumps([code, out.getvalue(), err.getvalue()]))
+"""
+TINY = "--protocol smoke --set videos=4 --set steps=2 --set test_videos=1 --set test_frames=3"
+
+
+def run_alone(folder: Path, *lines: str) -> list[tuple[int, str, str]]:
+    """Code, stdout and stderr of `socl` commands in a process that cannot import what the book brings."""
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE.format(refused=REFUSED)],
+        input="\n".join(lines), cwd=folder, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A picture, an OTB folder and boxes of a tracker."""
+    folder = tmp_path_factory.mktemp("alone")
+    cv2.imwrite(str(folder / "a.png"), np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8))
+    otb_sequence(folder / "otb", "Dog")
+    for name in ("found", "true"):
+        (folder / name).mkdir()
+        (folder / name / "Dog.txt").write_text("1,2,30,40\n" * 3)
+    return folder
+
+
+def test_the_commands_of_core_work_without_the_book(folder):
+    lines = (
+        "--help",
+        f"train {TINY} --out my_run",
+        "track --weights my_run/weights.safetensors --frames otb/Dog --init 3,4,20,20 --out boxes.txt --render a.mp4",
+        "evaluate --weights my_run/weights.safetensors --data otb:otb --json",
+        "top --image a.png --point 60,40 --out top.png",
+        "metrics --convention otb --boxes found --annotations true",
+        "data check otb otb --sequences Dog",
+        "data frames a.mp4 --out cut",
+        "prior score --frames 1 --json",
+        "status",
+        "why 3f2a",
+        "weights 3f2a --out half.safetensors",
+        "parameters --method socl-cf",
+        "gc",
+    )
+    expected = dict.fromkeys(lines, 0) | {lines[10]: 2, lines[11]: 2}  # there is no run to ask about
+    for line, (code, out, err) in zip(lines, run_alone(folder, *lines), strict=True):
+        assert code == expected[line] and "Traceback" not in err, (line, out, err)
+    for name in ("boxes.txt", "a.mp4", "top.png", "cut/000001.jpg"):
+        assert (folder / name).stat().st_size > 0
+
+
+def test_without_the_book_its_commands_are_absent_and_one_line_says_how_to_get_them(folder):
+    (_, help_, _), (code, out, err) = run_alone(folder, "--help", "table 2")
+    assert "book" not in help_.split() and "table" not in help_.split()
+    assert code == 2 and out == "" and err.count("\n") == 1
+    assert "unknown command 'table'" in err and 'pip install ".[book]"' in err
+
+
+def imported(*sources: str) -> set[str]:
+    """Distributions that some code imports, in lower case."""
+    nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
+    names = {alias.name.split(".")[0] for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module.split(".")[0] for node in nodes if isinstance(node, ast.ImportFrom) and node.level == 0}
+    known = packages_distributions()
+    third_party = names - sys.stdlib_module_names - {"socl_core", "socl_book"}
+    return {known.get(name, [name])[0].lower() for name in third_party}
+
+
+def declared(requirements: list[str]) -> set[str]:
+    return {re.match(r"[\w.-]+", each)[0].lower() for each in requirements}
+
+
+def test_core_declares_what_it_imports_and_no_more():
+    found = imported(*(path.read_text() for path in (ROOT / "socl_core").rglob("*.py")))
+    # Read for its photographs, not imported.
+    assert found | {"scikit-learn"} == declared(PROJECT["dependencies"])
+
+
+def test_the_extra_book_declares_what_the_book_and_its_notebooks_import():
+    cells = []
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        cells += ["".join(c["source"]) for c in json.loads(path.read_text())["cells"] if c["cell_type"] == "code"]
+    found = imported(*(path.read_text() for path in (ROOT / "socl_book").rglob("*.py")), *cells)
+    book = declared(PROJECT["optional-dependencies"]["book"])
+    assert found <= book | declared(PROJECT["dependencies"]), found - book
