@@ -6,13 +6,21 @@ metadata could not.
 
 import base64
 import io
-from html import escape
+import tempfile
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
+import numpy as np
 from IPython.display import HTML
+from jinja2 import Environment, PackageLoader
 from matplotlib import pyplot
 
+from socl_book.clips import data_url
+from socl_core.data.video import write_clip
 from socl_core.errors import DataError
+
+TEMPLATES = Environment(loader=PackageLoader("socl_book"), autoescape=True)
 
 
 def figure(drawn, alt: str, caption: str = "") -> HTML:
@@ -21,24 +29,24 @@ def figure(drawn, alt: str, caption: str = "") -> HTML:
     drawn.savefig(file, format="png", dpi=144, bbox_inches="tight", metadata={"Software": None})
     pyplot.close(drawn)  # or the inline backend would show it a second time, without words
     source = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
-    return _wrapped("socl-figure", f'<img src="{source}" alt="{escape(alt)}">', caption)
+    return _render("figure", source=source, alt=alt, caption=caption)
 
 
-def clip(mp4: Path | bytes, label: str, caption: str = "") -> HTML:
-    """A silent H.264 clip that plays on demand. `label` says what happens in it.
+def clip(frames: Iterable[np.ndarray], label: str, caption: str = "") -> HTML:
+    """Frames BGR uint8 of one size as a silent H.264 clip that plays on demand. `label` says what happens in it.
 
-    Raises `DataError` if the file is absent.
+    Raises `DataError` without a frame.
     """
-    if not isinstance(mp4, bytes):
-        if not Path(mp4).is_file():
-            raise DataError(f"clip: there is no file '{mp4}'")
-        mp4 = Path(mp4).read_bytes()
-    source = f"data:video/mp4;base64,{base64.b64encode(mp4).decode()}"
-    video = f'<video controls muted loop playsinline width="480" aria-label="{escape(label)}">'
-    video += f'<source type="video/mp4" src="{source}">{escape(label)}</video>'
-    return _wrapped("socl-clip", video, caption)
+    frames = iter(frames)
+    first = next(frames, None)
+    if first is None:
+        raise DataError("clip: there is no frame to show")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "clip.mp4"
+        write_clip(file, chain([first], frames))
+        source = f"data:video/mp4;base64,{base64.b64encode(file.read_bytes()).decode()}"
+    return _render("clip", source=source, poster=data_url(first), label=label, caption=caption)
 
 
-def _wrapped(style: str, content: str, caption: str) -> HTML:
-    words = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    return HTML(f'<figure class="{style}">{content}{words}</figure>')
+def _render(template: str, **values: str) -> HTML:
+    return HTML(TEMPLATES.get_template(f"{template}.html.j2").render(values))

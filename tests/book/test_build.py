@@ -1,9 +1,13 @@
 """Formulas without npm, warnings that fail the build, and the words of figures and clips."""
 
+import base64
 import shutil
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from socl_book import build as book
 from socl_book.widgets.media import clip, figure
@@ -44,13 +48,15 @@ def test_a_warning_fails_the_build_each_time(tmp_path):
     assert "build succeeded" in (tmp_path / "_build" / "book.log").read_text()
 
 
-def test_figures_and_clips_carry_words(tmp_path):
-    from matplotlib.figure import Figure
-
+def test_figures_and_clips_carry_words():
     drawn = Figure()
     drawn.subplots().plot([1, 2])
     shown = figure(drawn, 'a line, "rising"', "Figure <b>1</b>").data
-    assert 'alt="a line, &quot;rising&quot;"' in shown and "<figcaption>Figure &lt;b&gt;1&lt;/b&gt;" in shown
-    assert 'aria-label="it moves"' in clip(b"mp4", "it moves").data
-    with pytest.raises(DataError, match="no file"):
-        clip(tmp_path / "absent.mp4", "nothing")
+    assert 'alt="a line, &#34;rising&#34;"' in shown and "<figcaption>Figure &lt;b&gt;1&lt;/b&gt;" in shown
+    frames = [np.full((32, 32, 3), shade, np.uint8) for shade in (0, 200)]
+    shown = clip(iter(frames), "it <moves>").data
+    assert 'aria-label="it &lt;moves&gt;"' in shown and "<figcaption>" not in shown
+    poster = cv2.imdecode(np.frombuffer(base64.b64decode(shown.split("base64,")[1].split('"')[0]), np.uint8), 1)
+    assert poster.shape == (32, 32, 3) and poster.max() < 5  # its first frame
+    with pytest.raises(DataError, match="no frame"):
+        clip([], "nothing")

@@ -7,7 +7,7 @@ import pytest
 
 from socl_book import tables as experiments
 from socl_book import verdicts as claims
-from socl_book.figures import difference_figure
+from socl_book.charts import difference_chart
 from socl_book.html import claims_table, claims_words, table_html, verdicts_html
 from socl_book.results import difference, measured, scores
 from socl_core.errors import UsageError
@@ -156,7 +156,7 @@ def test_a_claim_is_judged_by_its_runs(tmp_path, monkeypatch, values, word):
     assert re.search(rf"{word} ; +{re.escape(f'{d:+.1f}')} +points \(this build, 2 seeds", words)
     assert "+11.4 in the paper" in words and table.split()[-1] == word
     assert re.search(rf"\+11.4 +this build +{re.escape(f'{d:+.1f}')} ", table)
-    axis = difference_figure([claim], "smoke").axes[0]
+    axis = difference_chart([claim], "smoke").axes[0]
     assert axis.lines[0].get_xdata().tolist() == [values[0] - 45, values[1] - 50]
 
 

@@ -2,13 +2,9 @@
 
 import numpy as np
 import pytest
-import torch
 from tiny import disc_video
 
-from socl_book.similarity_boxes import best_windows, similarity_boxes
 from socl_core.errors import UsageError
-from socl_core.models.alexnet import AlexNetV1
-from socl_core.models.device import Compute
 from socl_core.prior.objectness import Windows, objectness
 from socl_core.prior.pseudo_boxes import (
     GROWTH,
@@ -84,20 +80,3 @@ def test_a_disc_gets_a_box_that_meets_it(rule):
 def test_an_unknown_rule_is_refused():
     with pytest.raises(UsageError, match="did you mean 'centred'"):
         pseudo_boxes("centered", [], np.empty((0, 2)))
-
-
-def test_best_windows_find_the_rectangle_that_is_alike():
-    similarity = np.zeros((2, 176, 176))
-    similarity[0, 68:108, 48:128] = 1  # 80 x 40
-    similarity[1, 73:103, 73:103] = 1  # 30 x 30
-    found = best_windows(similarity + 0.1 * np.random.default_rng(0).normal(size=similarity.shape))
-    np.testing.assert_allclose(found, [[80, 40], [30, 30]], rtol=0.25)
-
-
-def test_similarity_boxes_lie_on_the_clicks():
-    video = disc_video(0, frames=3)
-    windows = [objectness(image, point) for image, point in zip(video.frames, video.points)]
-    compute = Compute(torch.device("cpu"), False)
-    found = similarity_boxes(video.frames, windows, video.points, AlexNetV1(0.125).eval(), compute, 0.1)
-    assert found.shape == (3, 4) and (found[:, 2:] > 0).all()
-    np.testing.assert_allclose(found[:, :2] + (found[:, 2:] - 1) / 2, video.points)
