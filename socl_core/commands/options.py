@@ -35,22 +35,15 @@ def _read_names(text: str | None) -> list[str] | None:
 
 SHIPPED = {path.stem: path for path in sorted((Path(__file__).parents[1] / "weights").glob("*.safetensors"))}
 DEFAULT_WEIGHTS = Path("socl-siam")  # the faster one
+WEIGHTS_HELP = f"A file written by `socl train`, or {' or '.join(SHIPPED)} of the package."
+ROOT_HELP = "Folder of the named data sets; else SOCL_DATA, else ./data."
+SEQUENCES_HELP = "Only these: otb13, otb100, or names with commas; all by default."
 
-DataRoot = Annotated[
-    Path | None,
-    typer.Option("--data-root", callback=_use_root, help="Folder of the named data sets; else SOCL_DATA, else ./data."),
-]
-Weights = Annotated[
-    Path,
-    typer.Option(
-        callback=_find_shipped, help=f"A file written by `socl train`, or {' or '.join(SHIPPED)} of the package."
-    ),
-]
-Sequences = Annotated[
-    str | None,
-    typer.Option(callback=_read_names, help="Only these: otb13, otb100, or names with commas; all by default."),
-]
+DataRoot = Annotated[Path | None, typer.Option("--data-root", callback=_use_root, help=ROOT_HELP)]
+Weights = Annotated[Path, typer.Option(callback=_find_shipped, help=WEIGHTS_HELP)]
+Sequences = Annotated[str | None, typer.Option(callback=_read_names, help=SEQUENCES_HELP)]
 RequiredSequences = Annotated[str, typer.Option(callback=_read_names, help="otb13, otb100, or names with commas.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", help="A parameter, name=value; may be repeated.")]
 MethodName = Annotated[str, typer.Option(help=", ".join(NAMES))]
 Protocol = Annotated[str, typer.Option(help="smoke, laptop, reference or paper.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]

@@ -1,4 +1,4 @@
-"""`socl status`, `socl why`, `socl gc`: the run store; `socl parameters`: what a run can be told."""
+"""`socl status`, `why`, `gc`, `weights`: the run store. `socl parameters`: what a run can be told."""
 
 import json
 import shutil
@@ -12,6 +12,9 @@ import typer
 from socl_core.commands.options import AsJson, DataRoot, Device, MethodName, Protocol, check_file
 from socl_core.errors import DataError, UsageError, unknown
 
+NO_RUNS = "no runs in ./runs yet; `socl table 2 --run` or `make book` makes some"
+RunId = Annotated[str, typer.Argument(help="Id of a run, or its first digits.")]
+
 app = typer.Typer()
 
 
@@ -24,37 +27,34 @@ def status(json_: AsJson = False, data_root: DataRoot = None) -> None:
     rows = []
     for run in all_runs():
         try:
-            spec, state, reasons = run.read("spec.json"), run.state, run.staleness()
-            result = run.read("result.json") if state == "ok" else None
+            rows.append(_describe(run))
         except DataError as error:  # one damaged run hides no other
             print(f"socl: {error}", file=sys.stderr)
-            continue
-        row = {
-            "protocol": spec["protocol"],
-            "run": run.id,
-            "method": spec["method"],
-            "seed": spec["seed"],
-            "state": "stale" if state == "ok" and reasons else state,
-            # A clock that was set back would make it negative.
-            "hours": max(0.0, round((time.time() - run.since) / 3600, 2)) if run.since else None,
-            "changed": reasons,
-        }
-        if result:
-            row["auc"] = {name: round(100 * mean["auc"], 1) for name, mean in result["mean"].items()}
-        elif state == "failed":
-            row["cause"] = run.read("state.json")["cause"]
-        rows.append(row)
     if json_:
         print(json.dumps(rows, indent=1))
         return
     for row in rows:
-        changed = f"{row['changed'][0]}{' ...' if len(row['changed']) > 1 else ''}" if row["changed"] else ""
+        changed = row["changed"][:1] + ["..."] * (len(row["changed"]) > 1)
         print(
             f"{row['protocol']:10} {row['run']}  {row['method']:12} seed {row['seed']}  {row['state']:8} "
-            f"{_age(row['hours']):>6}  {row.get('auc') or row.get('cause') or ''}  {changed}".rstrip()
+            f"{_age(row['hours']):>6}  {row.get('auc') or row.get('cause') or ''}  {' '.join(changed)}".rstrip()
         )
     if not rows:
-        print("no runs in ./runs yet; `socl table 2 --run` or `make book` makes some")
+        print(NO_RUNS)
+
+
+def _describe(run) -> dict:
+    """What `status` tells of a run."""
+    spec, state, reasons = run.read("spec.json"), run.state, run.staleness()
+    row = {name: spec[name] for name in ("protocol", "method", "seed")} | {"run": run.id, "changed": reasons}
+    row["state"] = "stale" if state == "ok" and reasons else state
+    # A clock that was set back would make it negative.
+    row["hours"] = max(0.0, round((time.time() - run.since) / 3600, 2)) if run.since else None
+    if state == "ok":
+        row["auc"] = {name: round(100 * mean["auc"], 1) for name, mean in run.read("result.json")["mean"].items()}
+    elif state == "failed":
+        row["cause"] = run.read("state.json")["cause"]
+    return row
 
 
 def _age(hours: float | None) -> str:
@@ -63,21 +63,19 @@ def _age(hours: float | None) -> str:
     return f"{60 * hours:.0f} min" if hours < 2 else f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} d"
 
 
-RunId = Annotated[str, typer.Argument(help="Id of a run, or its first digits.")]
-
-
 def _find(name: str):
+    """The one run of the store whose id begins so."""
     from socl_core.runs.store import all_runs
 
-    there = all_runs()
-    found = [r for r in there if r.id.startswith(name)]
-    if not there:
-        raise UsageError("there are no runs in ./runs; `socl table 2 --run` or `make book` makes some")
-    if not found:
-        raise unknown("run", name, [r.id for r in there])
-    if len(found) > 1:
-        raise UsageError(f"'{name}' names {len(found)} runs: {', '.join(r.id for r in found)}")
-    return found[0]
+    runs = {run.id: run for run in all_runs()}
+    if not runs:
+        raise UsageError(NO_RUNS)
+    matches = [id_ for id_ in runs if id_.startswith(name)]
+    if not matches:
+        raise unknown("run", name, runs)
+    if len(matches) > 1:
+        raise UsageError(f"'{name}' names {len(matches)} runs: {', '.join(matches)}")
+    return runs[matches[0]]
 
 
 @app.command()
@@ -130,19 +128,15 @@ def gc(
 
     stale = {r.folder: reasons[0] for r in all_runs() if r.state != "running" and (reasons := r.staleness())}
     unused = stale | stale_caches()
+    for path, reason in unused.items():
+        size = sum(each.stat().st_size for each in [path, *path.rglob("*")] if each.is_file()) / 1e6
+        print(f"{size:8.1f} MB  {path}  ({reason})")
     if not unused:
         print("nothing to delete")
-        return
-    for path, reason in unused.items():
-        print(f"{_megabytes(path):8.1f} MB  {path}  ({reason})")
-    if yes or typer.confirm(f"delete these {len(unused)}?"):
+    elif yes or typer.confirm(f"delete these {len(unused)}?"):
         for path in unused:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         print(f"{len(unused)} deleted")
-
-
-def _megabytes(folder: Path) -> float:
-    return sum(path.stat().st_size for path in [folder, *folder.rglob("*")] if path.is_file()) / 1e6
 
 
 @app.command(hidden=True)

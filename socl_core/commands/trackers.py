@@ -4,25 +4,20 @@ import hashlib
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from socl_core.commands.options import (
-    DEFAULT_WEIGHTS,
-    AsJson,
-    DataRoot,
-    Device,
-    MethodName,
-    Protocol,
-    Sequences,
-    Weights,
-    check_file,
-    numbers,
-    settings,
-)
+from socl_core.commands import options
+from socl_core.commands.options import AsJson, DataRoot, Device, MethodName, Protocol, Sequences, Settings, Weights
 from socl_core.errors import UsageError, known
+
+DATA_HELP = "Training set: composite, clicks:PATH, got10k:PATH and so on; may be repeated."
+INIT_HELP = "Weights the backbone starts from: safetensors or a torch state dict."
+SPLIT_HELP = "A split of the data set, or dev; by default the one for final numbers."
+EXPORT_HELP = "Also write the boxes for a server: otb, got10k, lasot or trackingnet:FOLDER."
 
 app = typer.Typer()
 
@@ -33,16 +28,9 @@ def train(
     method: MethodName = "socl-siam",
     protocol: Protocol = "laptop",
     seed: int = 0,
-    data: Annotated[
-        list[str] | None,
-        typer.Option(help="Training set: composite, clicks:PATH, got10k:PATH and so on; may be repeated."),
-    ] = None,
-    init: Annotated[
-        str | None, typer.Option(help="Weights the backbone starts from: safetensors or a torch state dict.")
-    ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Any parameter of the run, name=value; may be repeated.")
-    ] = None,
+    data: Annotated[list[str] | None, typer.Option(help=DATA_HELP)] = None,
+    init: Annotated[str | None, typer.Option(help=INIT_HELP)] = None,
+    set_: Settings = None,
     device: Device = "auto",
     data_root: DataRoot = None,
 ) -> None:
@@ -60,7 +48,7 @@ def train(
     if out.resolve() == Path.cwd():
         raise UsageError("--out is the current folder; expected a folder of its own for the run")
     given = {name: value for name, value in (("data", data), ("init", init)) if value}
-    spec = make_spec(protocol, method, **({"seed": seed} | settings(set_) | given))
+    spec = make_spec(protocol, method, **({"seed": seed} | options.settings(set_) | given))
     run = Run(out)
     with distributed.processes():
         if not distributed.rank():
@@ -83,7 +71,7 @@ def track(
     frames: Annotated[Path, typer.Option(help="A folder of numbered images, or a video file.")],
     init: Annotated[str, typer.Option(help="First box x,y,w,h; x,y is its left top pixel, 0-based.")],
     out: Annotated[Path, typer.Option(help="Text file for the boxes, one x,y,w,h a line.")],
-    weights: Weights = DEFAULT_WEIGHTS,
+    weights: Weights = options.DEFAULT_WEIGHTS,
     render: Annotated[Path | None, typer.Option(help="Also write an mp4 with the boxes drawn.")] = None,
     device: Device = "auto",
 ) -> None:
@@ -93,15 +81,12 @@ def track(
 
     from socl_core.data.files import write_boxes
     from socl_core.data.video import draw_box, read_frames, write_clip
-    from socl_core.models.device import Compute
-    from socl_core.runs.pipeline import make_tracker, read_weights, weights_spec
 
-    box = np.array(numbers(init, 4, "--init x,y,w,h"))
-    check_file(out)
+    box = np.array(options.numbers(init, 4, "--init x,y,w,h"))
+    options.check_file(out)
     if render:
-        check_file(render, ".mp4")
-    compute = Compute.choose(device)
-    tracker = make_tracker(weights_spec(weights), read_weights(weights, compute), compute)
+        options.check_file(render, ".mp4")
+    tracker = _tracker_maker(weights, device)()
     images, count = read_frames(frames)
     boxes: list[np.ndarray] = []
 
@@ -128,17 +113,11 @@ def track(
 
 @app.command()
 def evaluate(
-    data: Annotated[
-        str, typer.Option(help="composite, otb, otb_dev, real_mini, or got10k, lasot, otb, trackingnet:PATH.")
-    ],
-    weights: Weights = DEFAULT_WEIGHTS,
-    split: Annotated[
-        str | None, typer.Option(help="A split of the data set, or dev; by default the one for final numbers.")
-    ] = None,
+    data: Annotated[str, typer.Option(help="composite, a layout's name, or LAYOUT:PATH as in otb:PATH.")],
+    weights: Weights = options.DEFAULT_WEIGHTS,
+    split: Annotated[str | None, typer.Option(help=SPLIT_HELP)] = None,
     sequences: Sequences = None,
-    export: Annotated[
-        str | None, typer.Option(help="Also write the boxes for a server: otb, got10k, lasot or trackingnet:FOLDER.")
-    ] = None,
+    export: Annotated[str | None, typer.Option(help=EXPORT_HELP)] = None,
     json_: AsJson = False,
     device: Device = "auto",
     data_root: DataRoot = None,
@@ -150,62 +129,61 @@ def evaluate(
     """
     from tqdm import tqdm
 
-    from socl_core.models.device import Compute
-    from socl_core.runs.pipeline import make_tracker, read_weights, weights_spec
-    from socl_core.scoring import evaluation
-    from socl_core.scoring.conventions import find_convention
-    from socl_core.scoring.results import write_results
+    from socl_core.scoring import conventions, evaluation, results
 
     convention, sign, folder = (export or "").partition(":")
-    if export and not (sign and folder):
-        raise UsageError(f"--export takes a convention and a folder, as in got10k:my_tracker, found '{export}'")
     if export:
-        find_convention(convention)
-    compute, spec = Compute.choose(device), weights_spec(weights)
-    network = read_weights(weights, compute)
-    videos = _sequences_to_score(data, split, sequences, export and (convention, Path(folder)))
+        if not (sign and folder):
+            raise UsageError(f"--export takes a convention and a folder, as in got10k:my_tracker, found '{export}'")
+        conventions.find_convention(convention)
+    make_tracker = _tracker_maker(weights, device)
+    videos = _sequences_to_score(data, split, sequences, scored=not export)
+    if export:
+        results.check_export(convention, Path(folder), [video.name for video in videos])
 
     def export_boxes(name, boxes, seconds):
         if export:
-            write_results(convention, Path(folder), name, boxes, seconds)
+            results.write_results(convention, Path(folder), name, boxes, seconds)
 
     with tqdm(total=sum(map(len, videos)), desc=f"track {data}", unit="frame") as bar:
-        scores = evaluation.evaluate(
-            lambda: make_tracker(spec, network, compute), videos, each_frame=bar.update, each_sequence=export_boxes
-        )
+        scores = evaluation.evaluate(make_tracker, videos, each_frame=bar.update, each_sequence=export_boxes)
     result = evaluation.mean_scores(scores) | {"sequences": scores}
-    result["weights"] = hashlib.sha256(weights.read_bytes()).hexdigest()
     if json_:
-        print(json.dumps(result, indent=1))
+        print(json.dumps(result | {"weights": hashlib.sha256(weights.read_bytes()).hexdigest()}, indent=1))
         return
     for name, score in scores.items():
         print(f"{name:24} {_percent(score)}  {score['fps']:.0f} frames a second")
     print(f"{'mean':24} {_percent(result)}")
 
 
-def _sequences_to_score(data: str, split: str | None, names: list[str] | None, export: tuple[str, Path] | None) -> list:
-    """The complete sequences of a split. Raises where they can be neither scored nor exported."""
+def _tracker_maker(weights: Path, device: str) -> Callable[[], object]:
+    """What makes trackers of a weights file, each ready for `init`. Raises `DataError` for what is no such file."""
+    from socl_core.models.device import Compute
+    from socl_core.runs.pipeline import make_tracker, read_weights, weights_spec
+
+    compute, spec = Compute.choose(device), weights_spec(weights)
+    network = read_weights(weights, compute)
+    return lambda: make_tracker(spec, network, compute)
+
+
+def _sequences_to_score(data: str, split: str | None, names: list[str] | None, scored: bool) -> list:
+    """Sequences of a split, complete and with boxes: in all frames if they are to be `scored`."""
     import numpy as np
 
     from socl_core import data as sets
     from socl_core.data.check import require_complete
     from socl_core.runs.pipeline import CACHE
-    from socl_core.scoring.results import check_export
 
     if split:
         known(f"split of {data}", split, {*sets.splits(data), "dev", "test"})
     split = split if split in sets.splits(data) else sets.evaluation_split(data, split or "test")
     require_complete(data, split, names)
     videos = sets.load(data, split, names, cache=CACHE)
-    if any(video.boxes is None for video in videos):
-        raise UsageError(
-            f"{data} has clicks alone, and a tracker is scored with boxes; lay boxed videos out as otb:PATH"
-        )
-    unscored = [video.name for video in videos if not np.isfinite(video.boxes).all()]
-    if export:
-        check_export(*export, [video.name for video in videos])
-    elif unscored:
-        raise UsageError(f"{unscored[0]} is annotated in its first frame alone; --export writes boxes for the server")
+    for video in videos:
+        if video.boxes is None:
+            raise UsageError(f"{data} has clicks alone, and a tracker is scored with boxes; lay them out as otb:PATH")
+        if scored and not np.isfinite(video.boxes).all():
+            raise UsageError(f"{video.name} is annotated in its first frame alone; --export writes its boxes")
     return videos
 
 
@@ -220,7 +198,7 @@ def metrics(
     convention: Annotated[str, typer.Option(help="otb, got10k, lasot or trackingnet.")],
     boxes: Annotated[Path, typer.Option(help="Results: an npz of (N, 4) arrays, or a folder of <sequence>.txt.")],
     annotations: Annotated[Path, typer.Option(help="True boxes in the same forms, the same names.")],
-    sequences: Annotated[str | None, typer.Option(help="otb13, otb100, or names with commas; all by default.")] = None,
+    sequences: Annotated[str | None, typer.Option(help=options.SEQUENCES_HELP)] = None,
     json_: AsJson = False,
 ) -> None:
     """Score result boxes of any tracker as the official toolkit does. Exits with 2 if a sequence was skipped."""
@@ -236,7 +214,8 @@ def metrics(
     else:
         for name, values in [*report.sequences.items(), (f"{len(report.sequences)} sequences", report.numbers)]:
             print(f"{name:24} " + "  ".join(f"{key} {100 * value:5.1f}" for key, value in values.items()))
-        print(*report.notes, sep="\n", end="\n" if report.notes else "")
+        for note in report.notes:
+            print(note)
     for name, reason in report.skipped.items():
         print(f"skipped {name}: {reason}", file=sys.stderr)
     if report.skipped:
