@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from socl_core.methods import soft_samples as samples
+from socl_core.methods.batches import Batch, Batches
 from socl_core.methods.crops import CropStore
-from socl_core.methods.training import Batches
 
 
 def alignment(first: torch.Tensor, second: torch.Tensor) -> float:
@@ -48,13 +48,12 @@ def feature_statistics(network, batches: Batches, pairs: np.ndarray) -> dict[str
     Alignment and uniformity are of global soft templates, effective rank of all cells.
     """
     network.eval()
-    rows, size = torch.from_numpy(pairs.ravel()), batches.spec.crop
-    still = torch.tensor([1.0, 0.0, 0.0]).expand(len(rows), 3)
+    batch, pixels = Batch.plain(torch.from_numpy(pairs.ravel()).to(batches.compute.device)), batches.spec.crop
     with batches.compute.autocast():
-        outputs = {"backbone": network.backbone(batches.crops(rows, still, np.ones(len(rows), np.float32), size))}
+        outputs = {"backbone": network.backbone(batches.crops(batch, pixels))}
         if not isinstance(network.head, torch.nn.Identity):
             outputs["head"] = network.head(outputs["backbone"])
-    top, found = batches.top_maps(rows, still, size), {}
+    top, found = batches.top_maps(batch, pixels), {}
     for name, features in outputs.items():
         gst = samples.global_soft_template(features.float(), top)
         found[name] = {

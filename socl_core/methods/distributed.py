@@ -19,6 +19,7 @@ from torch.distributed.nn.functional import all_reduce  # the sum over processes
 from torch.nn.parallel import DistributedDataParallel
 
 from socl_core.errors import UsageError
+from socl_core.methods.batches import Batch
 
 PATIENCE = timedelta(days=1)  # while the first process builds crops, or evaluates, the others wait
 
@@ -58,21 +59,32 @@ def first_then_others() -> Iterator[None]:
         dist.barrier()
 
 
-def share(batch: tuple) -> tuple:
-    """This process's part of arrays (2, B, ...) of a batch. Raises `UsageError` when B does not divide."""
-    whole = batch[0].shape[1]
-    if whole % size():
-        raise UsageError(f"a batch of {whole} videos does not divide among {size()} processes; set batch to fit")
-    own = slice(rank() * whole // size(), (rank() + 1) * whole // size())
-    return tuple(array[:, own] for array in batch)
+def own_rows() -> slice:
+    """This process's rows of the whole batch: every `size`-th."""
+    return slice(rank(), None, size())
+
+
+def share(batch: Batch) -> Batch:
+    """This process's part of a batch (2, B) of pairs. Raises `UsageError` when B does not divide."""
+    count = batch.rows.shape[1]
+    if count % size():
+        raise UsageError(f"a batch of {count} videos does not divide among {size()} processes; set batch to fit")
+    return batch[:, own_rows()]
 
 
 def gather(rows: torch.Tensor) -> torch.Tensor:
-    """Rows (b, ...) of all processes in their order, (size * b, ...), with gradient."""
+    """The rows (B, ...) of the whole batch, of which each process has its `own_rows`, with gradient."""
     if size() == 1:
         return rows
-    parts = [rows if i == rank() else torch.zeros_like(rows) for i in range(size())]
-    return all_reduce(torch.cat(parts))
+    parts = [rows if process == rank() else torch.zeros_like(rows) for process in range(size())]
+    return all_reduce(torch.stack(parts, 1)).flatten(0, 1)
+
+
+def mean_of_all(values: torch.Tensor) -> torch.Tensor:
+    """Mean of the values of all processes, with gradient; each may have another number of them."""
+    if size() == 1:
+        return values.mean()
+    return all_reduce(values.sum()) / all_reduce(values.new_tensor(values.numel()))
 
 
 class WholeBatchNorm(nn.BatchNorm2d):

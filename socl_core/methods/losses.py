@@ -107,6 +107,5 @@ def transt_losses(logits, boxes, truth, background: float = 0.0625) -> dict[str,
 
 
 def mismatch_loss(logits: torch.Tensor) -> torch.Tensor:
-    """Class loss of cells (B, L, 2) that were matched with the template of another video: all are background. [R]"""
-    logits = logits.float().flatten(0, 1)
-    return F.cross_entropy(logits, torch.ones(len(logits), dtype=torch.long, device=logits.device))
+    """Class loss (B L,) of cells (B, L, 2) matched with the template of another video: all are background. [R]"""
+    return -logits.float().log_softmax(-1)[..., 1].flatten()

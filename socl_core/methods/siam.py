@@ -1,14 +1,16 @@
 """SoCL-Siam, Box-Siam, and their network with random weights: all three track as SiamFC does."""
 
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
 
 from socl_core.geometry import EXEMPLAR
 from socl_core.methods import Method, losses, soft_samples
+from socl_core.methods.batches import Batches
 from socl_core.methods.crops import Cut
-from socl_core.methods.distributed import gather, rank, share
+from socl_core.methods.distributed import gather, own_rows, share
 from socl_core.methods.spec import RunSpec
-from socl_core.methods.training import Batches
 from socl_core.models.device import Compute
 from socl_core.models.siamese import SiameseNetwork
 from socl_core.prior import top as prior
@@ -29,19 +31,19 @@ def tracker(spec: RunSpec, network: SiameseNetwork, compute: Compute) -> SiamTra
 def socl_step(batches: Batches, step: int, network: SiameseNetwork) -> dict[str, torch.Tensor]:
     """Loss of SoCL-Siam on the batch of a step, with what the training record shows."""
     spec, compute = batches.spec, batches.compute
-    rows, maps, gain = share(batches.draw(step))
-    pairs, flat_rows, flat_maps = rows.shape[1], rows.flatten(), maps.flatten(0, 1)
+    batch = share(batches.draw(step))
+    pairs, batch = batch.rows.shape[1], batch.flatten()
     with compute.autocast():
-        features = network(batches.crops(flat_rows, flat_maps, gain.ravel(), spec.crop))
+        features = network(batches.crops(batch, spec.crop))
     features = features.float()
-    top = batches.top_maps(flat_rows, flat_maps, spec.crop)
+    top = batches.top_maps(batch, spec.crop)
     gst = soft_samples.global_soft_template(features, top)
     other = gst.roll(pairs, 0)  # the GST of the paired frame
     sns, hard = soft_samples.soft_negative_sample(other, features, top, spec.tau_n, spec.background)
-    whole = [gather(gst[:pairs]), gather(gst[pairs:]), gather(sns)]
-    loss = losses.socl_loss(*whole, spec.tau)
+    all_gst, all_sns = gather(gst), gather(sns)  # of the whole batch: first frames, then second ones
+    loss = losses.socl_loss(*all_gst.chunk(2), all_sns, spec.tau)
     if spec.lst:
-        loss = loss + spec.lst * local_part(spec, features, top, whole)
+        loss = loss + spec.lst * local_part(spec, features, top, all_gst, all_sns)
     shown = {
         "positive": F.cosine_similarity(gst, other, dim=1),
         "hard_negative": F.cosine_similarity(gst, sns.roll(pairs, 0), dim=1),
@@ -51,28 +53,34 @@ def socl_step(batches: Batches, step: int, network: SiameseNetwork) -> dict[str,
     return {"loss": loss} | {name: gather(values.detach()).mean() for name, values in shown.items()}
 
 
-def local_part(spec: RunSpec, features: torch.Tensor, top: torch.Tensor, whole: list[torch.Tensor]) -> torch.Tensor:
-    """Loss of the local soft templates of this process's frames (2 b, C, H, W), those of first frames before the
-    others; `whole` has the GSTs of both frames and the SNSs of the whole batch."""
-    pairs, videos = len(features) // 2, torch.arange(len(whole[0]), device=features.device)
-    own = videos[rank() * pairs : (rank() + 1) * pairs].repeat(2)
-    owner = torch.cat([videos, videos, torch.full((len(whole[2]),), -1, device=features.device)])
+def local_part(
+    spec: RunSpec, features: torch.Tensor, top: torch.Tensor, all_gst: torch.Tensor, all_sns: torch.Tensor
+) -> torch.Tensor:
+    """Loss of the local soft templates of this process's frames (2 b, C, H, W), first frames before second ones.
+
+    all_gst (2 B, C), all_sns (2 B, C): of the whole batch, in the same order.
+    """
+    pairs, videos = len(features) // 2, torch.arange(len(all_gst) // 2, device=features.device)
+    video = videos[own_rows()].repeat(2)
+    owner = torch.cat([videos, videos, torch.full((len(all_sns),), -1, device=features.device)])
+    negatives = torch.cat([all_gst, all_sns])
     paired = features.roll(pairs, 0), top.roll(pairs, 0)
     lst = soft_samples.local_soft_templates(features, *paired, spec.tau_n, spec.background)
     parts = features.flatten(2), lst.flatten(2), top.flatten(1)
-    return gather(losses.local_loss(*parts, own, torch.cat(whole), owner, spec.tau)).mean()
+    return gather(losses.local_loss(*parts, video, negatives, owner, spec.tau)).mean()
 
 
 def box_step(batches: Batches, step: int, network: SiameseNetwork) -> dict[str, torch.Tensor]:
     """Loss of Box-Siam on the batch of a step."""
     spec, compute = batches.spec, batches.compute
-    (first, second), maps, gain = share(batches.draw(step))
-    maps[0][:, 1:] = 0  # the template is centred on its target, as it is in tracking
+    batch = share(batches.draw(step))
+    # The template is centred on its target, as it is in tracking.
+    template, search = replace(batch[0], shift=torch.zeros_like(batch[0].shift)), batch[1]
     with compute.autocast():
-        template = network(batches.crops(first, maps[0], gain[0], batches.grid.centred(EXEMPLAR)))
-        features = network(batches.crops(second, maps[1], gain[1], spec.crop))
-    response = gather(network.adjust(correlate(template, features, spec.correlation)))
-    offsets = gather((maps[1][:, 1:] * maps[1][:, :1]).to(compute.device))
+        exemplars = network(batches.crops(template, batches.grid.centred(EXEMPLAR)))
+        features = network(batches.crops(search, spec.crop))
+    response = gather(network.adjust(correlate(exemplars, features, spec.correlation)))
+    offsets = gather(search.shift * search.zoom[:, None])
     labels = losses.response_labels(offsets, response.shape[-1], batches.grid.stride, spec.radius)
     return {
         "loss": losses.balanced_bce(response, labels),

@@ -15,80 +15,12 @@ import torch
 from torch import nn
 
 from socl_core import methods
-from socl_core.errors import DataError, SoclError
-from socl_core.geometry import resample
-from socl_core.methods.crops import CropStore
-from socl_core.methods.distributed import over_processes
+from socl_core.errors import SoclError
+from socl_core.methods.batches import Batches
+from socl_core.methods.distributed import over_processes, rank
 from socl_core.methods.spec import RunSpec
 from socl_core.models.device import Compute
 from socl_core.models.init import load_init
-from socl_core.models.siamese import BACKBONES
-from socl_core.prior.top import clip_scores, scores_at_cells, softmax_map
-
-
-class Batches:
-    """Draws pairs of crops from a store that lies on the device, augmented there.
-
-    A batch larger than the number of videos is reduced to it: two pairs of one video in a batch would be
-    each other's false negatives.
-    """
-
-    def __init__(self, store: CropStore, spec: RunSpec, compute: Compute):
-        self.spec, self.compute, self.grid = spec, compute, BACKBONES[spec.backbone].grid
-        self.images = torch.from_numpy(np.array(store.images)).to(compute.device)
-        self.boxes = None if store.boxes is None else torch.from_numpy(np.array(store.boxes)).to(compute.device)
-        self.scores = None
-        if store.scores is not None:
-            scores = torch.from_numpy(np.array(store.scores)).to(compute.device)
-            self.scores = clip_scores(scores, self.grid, spec.eta)
-        self.videos = [np.flatnonzero(store.video == v) for v in np.unique(store.video)]
-        self.videos = [rows for rows in self.videos if len(rows) > 1]
-        if len(self.videos) < 2:
-            raise DataError(
-                f"training needs at least 2 videos of at least 2 annotated frames, found {len(self.videos)}"
-            )
-        self.frame, self.video = store.frame, store.video
-        self.size = min(spec.batch, len(self.videos))
-
-    def draw(self, step: int) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
-        """Rows (2, B) of the pairs of a step, affine maps (2, B, 3) zoom, dx, dy, and brightness (2, B)."""
-        rng = np.random.default_rng([self.spec.seed, step])
-        chosen = rng.choice(len(self.videos), self.size, replace=False)
-        rows = np.array([self._pair(self.videos[v], rng) for v in chosen]).T
-        zoom = np.exp(rng.uniform(-1, 1, rows.shape) * math.log1p(self.spec.zoom))
-        shift = rng.uniform(-1, 1, (*rows.shape, 2)) * self.spec.shift
-        maps = np.concatenate([zoom[..., None], shift], -1).astype(np.float32)
-        return (
-            torch.from_numpy(rows),
-            torch.from_numpy(maps),
-            rng.uniform(0.8, 1.2, rows.shape).astype(np.float32),
-        )
-
-    def _pair(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        first = rng.choice(rows)
-        near = rows[(np.abs(self.frame[rows] - self.frame[first]) < self.spec.max_gap) & (rows != first)]
-        second = rng.choice(near) if len(near) else rng.choice(rows[rows != first])
-        return np.array([first, second])
-
-    def crops(self, rows: torch.Tensor, maps: torch.Tensor, gain: np.ndarray, size: int) -> torch.Tensor:
-        """Augmented crops (B, 3, size, size): zoomed, shifted by (dx, dy) pixels, brightness times gain.
-
-        maps: at most as large as those of `draw`.
-        """
-        # Only what crops of this size can show is read: pixels from the middle, and one more to interpolate.
-        stored, reach = self.images.shape[1], size / 2 * (1 + self.spec.zoom) + self.spec.shift
-        edge = max(0, stored // 2 - math.ceil(reach) - 1)
-        shown = slice(edge, stored - edge)
-        images = self.images[rows.to(self.images.device), shown, shown].permute(0, 3, 1, 2)
-        offsets = torch.arange(size, device=images.device) - (size - 1) / 2
-        maps = maps.to(images.device)
-        images = resample(self.compute.images(images), offsets, images.shape[-1], maps[:, 0], maps[:, 1:])
-        return (images * torch.from_numpy(gain).to(images.device)[:, None, None, None]).clamp(0, 255)
-
-    def top_maps(self, rows: torch.Tensor, maps: torch.Tensor, size: int) -> torch.Tensor:
-        """TOP maps (B, h, w) on the feature grid of the crops that `crops` returns for the same arguments."""
-        scores, maps = self.scores[rows.to(self.scores.device)], maps.to(self.scores.device)
-        return softmax_map(scores_at_cells(scores, self.grid, size, maps[:, 0], maps[:, 1:]))
 
 
 def new_network(spec: RunSpec) -> nn.Module:
@@ -131,7 +63,7 @@ class Training:
             what, step = "weights are not finite after", self.step - 1
         else:
             return
-        videos = sorted(set(self.batches.video[self.batches.draw(step)[0].numpy().ravel()].tolist()))
+        videos = sorted(set(self.batches.video[self.batches.draw(step).rows.cpu().numpy().ravel()].tolist()))
         raise SoclError(f"the {what} step {step}, on the videos number {videos}; try a lower lr")
 
     def state(self) -> dict:
@@ -168,6 +100,7 @@ class Training:
         while self.step < self.spec.steps:
             for group in self.optimiser.param_groups:
                 group["lr"] = self.learning_rate() * group["factor"]
+            torch.manual_seed(np.random.SeedSequence([self.spec.seed, self.step, rank()]).generate_state(1)[0].item())
             values = step(self.batches, self.step)
             self.optimiser.zero_grad(set_to_none=True)
             values["loss"].backward()

@@ -1,15 +1,18 @@
 """TransT from true boxes, and SoCL-TransT from pseudo boxes: they differ in their labels alone."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from socl_core.methods import Method, losses
+from socl_core.methods.batches import Batch, Batches
 from socl_core.methods.crops import Cut
+from socl_core.methods.distributed import gather, mean_of_all, own_rows, share
 from socl_core.methods.spec import RunSpec
+from socl_core.methods.symmetries import Symmetries
 from socl_core.methods.template_use import template_use
-from socl_core.methods.training import Batches
 from socl_core.models.device import Compute
 from socl_core.models.transt import TransT
 from socl_core.trackers.transt import TransTTracker
@@ -31,52 +34,30 @@ def cut(spec: RunSpec, rule: str) -> Cut:
     return Cut(rule, 2 * spec.search, 4.0)
 
 
-def moved(boxes: torch.Tensor, maps: torch.Tensor, size: int) -> torch.Tensor:
-    """Boxes of a store in the crops of `size` pixels that `Batches.crops` cuts, as fractions of their side.
+def boxes_in_crops(boxes: torch.Tensor, batch: Batch, pixels: int) -> torch.Tensor:
+    """Boxes of a store in the crops of `pixels` that `Batches.crops` shows, as fractions of their side.
 
-    boxes: (B, 4) centre x, y from the middle of the stored crop, width, height in pixels; maps: (B, 3) zoom,
-    dx, dy. Returns (B, 4) centre x, y, width, height.
+    boxes: (B, 4) centre x, y from the middle of the stored crop, width, height in pixels.
+    Returns (B, 4) centre x, y, width, height.
     """
-    zoom, shift = maps[:, :1], maps[:, 1:]
-    return torch.cat([zoom * (boxes[:, :2] + shift) / size + 0.5, zoom * boxes[:, 2:] / size], 1)
+    zoom = batch.zoom[:, None]
+    return torch.cat([zoom * (boxes[:, :2] + batch.shift) / pixels + 0.5, zoom * boxes[:, 2:] / pixels], 1)
 
 
-def drawn_in(maps: torch.Tensor, spec: RunSpec) -> torch.Tensor:
-    """Maps (B, 3) zoom, dx, dy with u |u|^(jitter_power - 1) for u, a share of the largest shift or log zoom. [R]
+def favour_small_jitter(batch: Batch, spec: RunSpec) -> Batch:
+    """The batch with u |u|^(jitter_power - 1) for u, each shift and log zoom as a share of the largest. [R]
 
     Most targets of a tracked video lie near the middle of the crop, where a short training must be exact; some
     are far off.
     """
     if spec.jitter_power == 1:
-        return maps
-    largest = torch.tensor([math.log1p(spec.zoom), spec.shift, spec.shift]).clamp_min(1e-9)
-    offsets = torch.cat([maps[:, :1].log(), maps[:, 1:]], 1)
-    offsets = offsets * (offsets / largest).abs() ** (spec.jitter_power - 1)
-    return torch.cat([offsets[:, :1].exp(), offsets[:, 1:]], 1)
+        return batch
 
+    def shrink(values: torch.Tensor, largest: float) -> torch.Tensor:
+        return values * (values / max(largest, 1e-9)).abs() ** (spec.jitter_power - 1)
 
-def turned(
-    template: torch.Tensor, search: torch.Tensor, boxes: torch.Tensor, rng: np.random.Generator
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Pairs of crops (B, 3, S, S) and boxes (B, 4) of `moved`, each pair mirrored, turned and recoloured alike. [R]
-
-    One of the 8 symmetries of a square and one of the 6 orders of the channels a pair: 48 objects of each one,
-    so that a network must compare the two crops instead of knowing the few objects of its training videos.
-    """
-    count = len(boxes)
-    across, down, swap = torch.from_numpy(rng.random((3, count)) < 0.5).to(boxes.device)
-    channels = torch.from_numpy(rng.permuted(np.tile(np.arange(3), (count, 1)), axis=1)).to(boxes.device)
-
-    def turn(images: torch.Tensor) -> torch.Tensor:
-        images = images[torch.arange(count, device=images.device)[:, None], channels]
-        for chosen, change in ((across, lambda x: x.flip(3)), (down, lambda x: x.flip(2)), (swap, lambda x: x.mT)):
-            images = torch.where(chosen[:, None, None, None], change(images), images)
-        return images
-
-    x, y, w, h = boxes.unbind(1)
-    x, y = torch.where(across, 1 - x, x), torch.where(down, 1 - y, y)
-    boxes = torch.where(swap[:, None], torch.stack([y, x, h, w], 1), torch.stack([x, y, w, h], 1))
-    return turn(template), turn(search), boxes
+    zoom = shrink(batch.zoom.log(), math.log1p(spec.zoom)).exp()
+    return replace(batch, zoom=zoom, shift=shrink(batch.shift, spec.shift))
 
 
 def step(batches: Batches, step: int, network: TransT) -> dict[str, torch.Tensor]:
@@ -84,24 +65,29 @@ def step(batches: Batches, step: int, network: TransT) -> dict[str, torch.Tensor
 
     Some search crops may be matched a second time, with the template of another video: all of it is background. [R]
     """
-    spec, compute = batches.spec, batches.compute
-    (first, second), maps, gain = batches.draw(step)
-    maps = drawn_in(maps[1], spec)
-    template = batches.crops(first, torch.tensor([[1.0, 0, 0]]).expand(len(first), 3), gain[0], spec.search // 2)
-    search = batches.crops(second, maps, gain[1], spec.search)
-    truth = moved(batches.boxes[second.to(compute.device)], maps.to(compute.device), spec.search)
+    spec, compute, whole = batches.spec, batches.compute, batches.draw(step)
+    first, second = share(whole)
+    second = favour_small_jitter(second, spec)
+    template = batches.crops(replace(Batch.plain(first.rows), gain=first.gain), spec.search // 2)
+    search = batches.crops(second, spec.search)
+    truth = boxes_in_crops(batches.boxes[second.rows], second, spec.search)
     if spec.turned:
-        template, search, truth = turned(template, search, truth, np.random.default_rng([spec.seed, step, 1]))
-    again = math.ceil(spec.mismatch_share * len(search)) if spec.mismatch else 0  # a batch is in random order
+        rng = np.random.default_rng([spec.seed, step, 1])
+        symmetries = Symmetries.draw(whole.rows.shape[1], rng, compute.device)[own_rows()]
+        template, search = symmetries.turn_images(template), symmetries.turn_images(search)
+        truth = symmetries.turn_boxes(truth)
+    # A batch is in random order: the first videos of the whole batch are matched again.
+    again = math.ceil(spec.mismatch_share * whole.rows.shape[1]) if spec.mismatch else 0
+    own, own_again = len(truth), len(range(again)[own_rows()])
     with compute.autocast():
         (template, place), (search, places) = network.tokens(template), network.tokens(search)
-        template = torch.cat([template, template.roll(1, 0)[:again]])
-        search = torch.cat([search, search[:again]])
+        if again:
+            others = gather(template).roll(1, 0)[own_rows()]
+            template, search = torch.cat([template, others[:own_again]]), torch.cat([search, search[:own_again]])
         logits, boxes = network.match((template, place), (search, places))
-    own = len(truth)
-    values = losses.transt_losses(logits[:own], boxes[:own], truth)
+    values = losses.transt_losses(gather(logits[:own]), gather(boxes[:own]), gather(truth))
     if again:
-        values["mismatch"] = losses.mismatch_loss(logits[own:])
+        values["mismatch"] = mean_of_all(losses.mismatch_loss(logits[own:]))
         values["loss"] = values["loss"] + spec.mismatch * values["mismatch"]
     return values
 

@@ -6,8 +6,9 @@ import torch
 from tiny import random_store
 
 from socl_book.representation import alignment, effective_rank, feature_statistics, uniformity, video_pairs
+from socl_core.methods.batches import Batch, Batches
 from socl_core.methods.spec import make_spec
-from socl_core.methods.training import Batches, new_network
+from socl_core.methods.training import new_network
 from socl_core.models.device import Compute
 
 CPU = Compute(torch.device("cpu"), False)
@@ -68,8 +69,7 @@ def test_statistics_are_of_the_backbone_and_of_the_head(head, outputs, backbone,
         features = network(images.float())
     cells = features.permute(0, 2, 3, 1).flatten(0, 2)
     assert found[outputs[-1]]["effective rank"] == pytest.approx(effective_rank(cells), rel=1e-3)
-    still = torch.tensor([[1.0, 0, 0]]).repeat(12, 1)
-    top = batches.top_maps(torch.from_numpy(pairs.ravel()), still, crop)
+    top = batches.top_maps(Batch.plain(torch.from_numpy(pairs.ravel())), crop)
     gst = (features * top[:, None]).sum((2, 3))
     assert found[outputs[-1]]["alignment"] == pytest.approx(alignment(gst[:6], gst[6:]), rel=1e-3)
     assert found[outputs[-1]]["uniformity"] == pytest.approx(uniformity(gst), rel=1e-3)

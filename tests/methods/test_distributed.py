@@ -4,8 +4,10 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tiny import random_store
@@ -13,8 +15,9 @@ from torch import nn
 
 from socl_core.errors import UsageError
 from socl_core.methods import distributed, losses
+from socl_core.methods.batches import Batch, Batches
 from socl_core.methods.spec import make_spec
-from socl_core.methods.training import Batches, Training
+from socl_core.methods.training import Training
 from socl_core.models.device import Compute
 from socl_core.runs.store import Run
 
@@ -25,9 +28,9 @@ from tiny import random_store
 from socl_core.methods import distributed, losses
 from test_distributed import train, values
 with distributed.processes():
-    found = {method: train(method) for method in ("socl-siam", "box-siam")}
+    found = {method: train(method) for method in ("socl-siam", "box-siam", "transt")}
     rank = distributed.rank()
-    a, b, sns, images = (part.chunk(2)[rank].clone().requires_grad_() for part in values())
+    a, b, sns, images = (part[distributed.own_rows()].clone().requires_grad_() for part in values())
     gathered = [distributed.gather(part) for part in (a, b, sns)]
     loss = losses.socl_loss(*gathered, 0.1)
     loss.backward()
@@ -37,6 +40,10 @@ with distributed.processes():
     found["gathered"] = [part.detach() for part in gathered]
     found["gradients"] = [part.grad for part in (a, b, sns, images)]
     found["norm"] = normed.detach(), norm.running_mean, norm.running_var
+    uneven = torch.arange(6.0)[rank * 2 :].requires_grad_()  # of 6 and of 4
+    found["mean"] = distributed.mean_of_all(uneven)
+    found["mean"].backward()
+    found["mean"], found["mean gradient"] = found["mean"].detach(), uneven.grad
     torch.save(found, f"{sys.argv[1]}/{rank}.pt")
 """
 
@@ -47,14 +54,25 @@ def values():
     return [torch.randn(*shape, generator=generator) for shape in ((4, 8), (4, 8), (8, 8), (4, 3, 5, 5))]
 
 
+SMALL = {
+    "socl-siam": {"crop": 127, "width": 0.125, "lst": 0.5},
+    "box-siam": {"crop": 159, "width": 0.125},
+    # Three of four videos are matched again: two in one process, one in the other.
+    "transt": {"search": 64, "width": 0.0625, "dim": 16, "layers": 1, "heads": 2, "hidden": 16, "mismatch_share": 0.7},
+}
+
+
 def train(method, steps=20):
     """Log and weights after a training of four pairs a batch."""
-    crop = {"socl-siam": 127, "box-siam": 159}[method]
-    spec = make_spec("laptop", method, width=0.125, crop=crop, steps=steps, batch=4, seed=1, lst=0.5)
+    spec = make_spec("laptop", method, steps=steps, batch=4, seed=1, **SMALL[method])
+    store = random_store(videos=6)
+    if method == "transt":
+        store = replace(store, boxes=np.tile(np.array([4, 0, 30, 20], np.float32), (len(store.images), 1)))
     compute, log = Compute(torch.device("cpu"), False), []
-    training = Training(spec, Batches(random_store(videos=6), spec, compute), compute)
+    training = Training(spec, Batches(store, spec, compute), compute)
     # In float32 rounding grows with each step of a young network, in one process as in two.
-    training.network.double().register_forward_pre_hook(lambda network, images: (images[0].double(),))
+    backbone = training.network.double().backbone
+    backbone.register_forward_pre_hook(lambda network, images: (images[0].double(),))
     training.run(log.append, 5)
     return log, {name: tensor.clone() for name, tensor in training.network.state_dict().items()}
 
@@ -62,12 +80,13 @@ def train(method, steps=20):
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
     """What each of two processes found."""
-    folder, here = tmp_path_factory.mktemp("pair"), Path(__file__).parents[1]
+    folder, here = tmp_path_factory.mktemp("pair"), Path(__file__).parent
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     given = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
-    given["PYTHONPATH"] = os.pathsep.join([str(here), str(here.parent), os.environ.get("PYTHONPATH", "")])
+    paths = [*map(str, (here, here.parent, here.parents[1])), os.environ.get("PYTHONPATH", "")]
+    given["PYTHONPATH"] = os.pathsep.join(paths)
     started = [
         subprocess.Popen(
             [sys.executable, "-c", SCRIPT, str(folder)],
@@ -86,8 +105,13 @@ def pair(tmp_path_factory):
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
 
 
+def joined(parts):
+    """Rows of the whole batch, of which each process has every second one."""
+    return torch.stack(parts, 1).flatten(0, 1)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["socl-siam", "box-siam"])
+@pytest.mark.parametrize("method", SMALL)
 def test_two_processes_train_as_one(pair, method):
     log, weights = train(method)
     for found, state in (part[method] for part in pair):
@@ -106,8 +130,15 @@ def test_the_negatives_of_all_processes_are_gathered_with_gradient(pair):
         for part in pair:
             torch.testing.assert_close(part["gathered"][i], whole.detach())
         # Each of the two has the derivative of the sum of two equal losses.
-        found = torch.cat([part["gradients"][i] for part in pair])
+        found = joined([part["gradients"][i] for part in pair])
         torch.testing.assert_close(found, 2 * whole.grad)
+
+
+@pytest.mark.slow
+def test_the_mean_is_of_all_values_whichever_process_has_them(pair):
+    for part in pair:
+        assert float(part["mean"]) == pytest.approx((15 + 14) / 10)
+        torch.testing.assert_close(part["mean gradient"], torch.full_like(part["mean gradient"], 2 / 10))
 
 
 @pytest.mark.slow
@@ -115,8 +146,11 @@ def test_batch_normalisation_is_that_of_the_whole_batch(pair):
     images, norm = values()[3].requires_grad_(), nn.BatchNorm2d(3)
     normed = norm(images)
     (normed**3).sum().backward()
-    torch.testing.assert_close(torch.cat([part["norm"][0] for part in pair]), normed.detach())
-    torch.testing.assert_close(torch.cat([part["gradients"][3] for part in pair]), images.grad)
+    for found, whole in (
+        (lambda part: part["norm"][0], normed.detach()),
+        (lambda part: part["gradients"][3], images.grad),
+    ):
+        torch.testing.assert_close(torch.stack([found(part) for part in pair], 1).flatten(0, 1), whole)
     for part in pair:
         torch.testing.assert_close(part["norm"][1], norm.running_mean)
         torch.testing.assert_close(part["norm"][2], norm.running_var)
@@ -146,7 +180,8 @@ def test_alone_nothing_changes(monkeypatch):
     with distributed.processes(), distributed.first_then_others():
         assert (distributed.rank(), distributed.size()) == (0, 1)
         assert distributed.gather(rows) is rows
-        assert torch.equal(distributed.share((rows,))[0], rows)
+        batch = Batch.plain(rows)
+        assert torch.equal(distributed.share(batch).rows, rows)
         step = distributed.over_processes(lambda batches, number, network: (batches, number, network), network)
         assert step("batches", 7) == ("batches", 7, network) and type(network[0]) is nn.BatchNorm2d
 
@@ -154,4 +189,4 @@ def test_alone_nothing_changes(monkeypatch):
 def test_a_batch_that_does_not_divide_is_refused(monkeypatch):
     monkeypatch.setattr(distributed, "size", lambda: 2)
     with pytest.raises(UsageError, match="a batch of 3 videos does not divide among 2 processes"):
-        distributed.share((torch.zeros(2, 3),))
+        distributed.share(Batch.plain(torch.zeros(2, 3)))

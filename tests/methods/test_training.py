@@ -10,10 +10,11 @@ from tiny import random_store
 from socl_core.errors import DataError, SoclError
 from socl_core.geometry import SEARCH, resample
 from socl_core.methods import siam
+from socl_core.methods.batches import Batch, Batches
 from socl_core.methods.crops import CropStore
 from socl_core.methods.siam import box_step, socl_step
 from socl_core.methods.spec import make_spec
-from socl_core.methods.training import Batches, Training, new_network
+from socl_core.methods.training import Training, new_network
 from socl_core.models.alexnet import GRID
 from socl_core.models.device import Compute
 from socl_core.prior.top import LATTICE, clip_level, feature_region, lattice
@@ -36,13 +37,14 @@ def test_pairs_are_of_distinct_videos_and_within_the_gap():
     batches = Batches(store, spec_of(batch=4, max_gap=25), CPU)
     starts = set()
     for step in range(40):
-        rows, maps, gain = batches.draw(step)
-        assert rows.shape == (2, 4) and maps.shape == (2, 4, 3) and gain.shape == (2, 4)
-        videos = store.video[rows.numpy()]
+        batch = batches.draw(step)
+        rows = batch.rows.numpy()
+        assert rows.shape == batch.zoom.shape == batch.gain.shape == (2, 4) and batch.shift.shape == (2, 4, 2)
+        videos = store.video[rows]
         assert (videos[0] == videos[1]).all() and len(set(videos[0])) == 4
-        gaps = np.abs(np.diff(store.frame[rows.numpy()], axis=0))
+        gaps = np.abs(np.diff(store.frame[rows], axis=0))
         assert (gaps > 0).all() and (gaps < 25).all()
-        assert (maps[..., 1:].abs() <= 16).all() and (maps[..., 0].log().abs() <= math.log(1.1) + 1e-6).all()
+        assert (batch.shift.abs() <= 16).all() and (batch.zoom.log().abs() <= math.log(1.1) + 1e-6).all()
         starts |= set(rows[0].tolist())
     assert len(starts) == 30  # every frame gets its turn
 
@@ -50,20 +52,21 @@ def test_pairs_are_of_distinct_videos_and_within_the_gap():
 def test_a_step_is_drawn_from_seed_and_step_alone(store):
     first, second = (Batches(store, spec_of(), CPU) for _ in range(2))
     first.draw(3)
-    for a, b in zip(first.draw(7), second.draw(7), strict=True):
-        np.testing.assert_array_equal(a, b)
-    other = Batches(store, spec_of(seed=2), CPU).draw(7)[1]
-    assert not torch.equal(other, first.draw(7)[1]) and not torch.equal(first.draw(8)[1], first.draw(7)[1])
+    batch, again = first.draw(7), second.draw(7)
+    for name, values in vars(batch).items():
+        assert torch.equal(values, getattr(again, name))
+    for other in (first.draw(8), Batches(store, spec_of(seed=2), CPU).draw(7)):
+        assert not torch.equal(other.shift, batch.shift)
 
 
 def test_a_batch_is_reduced_to_the_number_of_videos(store):
     batches = Batches(store, spec_of(batch=64), CPU)
-    assert batches.size == 4 and sorted(store.video[batches.draw(0)[0][0]]) == [0, 1, 2, 3]
+    assert batches.size == 4 and sorted(store.video[batches.draw(0).rows[0]]) == [0, 1, 2, 3]
 
 
 def test_frames_further_apart_than_the_gap_still_make_a_pair(store):
     far = replace(store, frame=store.frame * 1000)
-    rows = Batches(far, spec_of(), CPU).draw(0)[0]
+    rows = Batches(far, spec_of(), CPU).draw(0).rows
     assert (rows[0] != rows[1]).all()
 
 
@@ -89,14 +92,13 @@ def painted_store():
 def test_top_maps_lie_on_the_target_after_augmentation(size):
     batches = Batches(painted_store(), spec_of(crop=size, batch=4, zoom=0.3, eta=0.02), CPU)
     for step in range(4):
-        rows, maps, gain = batches.draw(step)
-        rows, maps = rows.flatten(), maps.flatten(0, 1)
-        crops, top = batches.crops(rows, maps, gain.ravel(), size), batches.top_maps(rows, maps, size)
+        batch = batches.draw(step).flatten()
+        crops, top = batches.crops(batch, size), batches.top_maps(batch, size)
         assert crops.shape == (8, 3, size, size) and top.shape == (8, *[len(GRID.centres(size))] * 2)
         torch.testing.assert_close(top.sum((1, 2)), torch.ones(8))
-        for image, one, (zoom, dx, dy) in zip(crops, top, maps, strict=True):
+        for image, one, zoom, shift in zip(crops, top, batch.zoom, batch.shift, strict=True):
             y, x = (w.float().mean() for w in torch.where(image[0] > image[0].amax() / 2))
-            centre = (size - 1) / 2 + zoom * torch.stack([dx, dy])  # where the augmentation puts the target
+            centre = (size - 1) / 2 + zoom * shift  # where the augmentation puts the target
             torch.testing.assert_close(torch.stack([x, y]), centre, atol=0.6, rtol=0)
             cells = GRID.centres(size)
             mass = torch.stack([(one.sum(0) * cells).sum(), (one.sum(1) * cells).sum()])
@@ -105,11 +107,11 @@ def test_top_maps_lie_on_the_target_after_augmentation(size):
 
 def test_gain_is_brightness(store):
     batches = Batches(store, spec_of(), CPU)
-    rows, still = torch.tensor([0]), torch.tensor([[1.0, 0.0, 0.0]])
-    plain = batches.crops(rows, still, np.ones(1, np.float32), 127)
+    batch = Batch.plain(torch.tensor([0]))
+    plain = batches.crops(batch, 127)
     stored = torch.from_numpy(store.images[0, 64:191, 64:191]).float()
     torch.testing.assert_close(plain[0].permute(1, 2, 0), stored, atol=1e-3, rtol=0)
-    bright = batches.crops(rows, still, np.full(1, 1.2, np.float32), 127)
+    bright = batches.crops(replace(batch, gain=torch.tensor([1.2])), 127)
     torch.testing.assert_close(bright, (plain * 1.2).clamp(0, 255))
 
 
@@ -119,13 +121,11 @@ def test_crops_are_those_of_whole_stored_images(store, side, size, zoom, shift):
     """`crops` reads but a part of them; beyond their edge the last pixel goes on."""
     small = replace(store, images=store.images[:, :side, :side])
     batches = Batches(small, spec_of(zoom=zoom, shift=shift), CPU)
-    rows, maps, gain = (values[1] for values in batches.draw(0))
-    whole = torch.from_numpy(small.images[rows]).permute(0, 3, 1, 2).float()
-    expected = (
-        resample(whole, torch.arange(size) - (size - 1) / 2, side, maps[:, 0], maps[:, 1:])
-        * torch.from_numpy(gain)[:, None, None, None]
-    )
-    torch.testing.assert_close(batches.crops(rows, maps, gain, size), expected.clamp(0, 255), atol=0.02, rtol=0)
+    batch = batches.draw(0)[1]
+    whole = torch.from_numpy(small.images[batch.rows]).permute(0, 3, 1, 2).float()
+    expected = resample(whole, torch.arange(size) - (size - 1) / 2, side, batch.zoom, batch.shift)
+    expected = (expected * batch.gain[:, None, None, None]).clamp(0, 255)
+    torch.testing.assert_close(batches.crops(batch, size), expected, atol=0.02, rtol=0)
 
 
 def test_the_clip_level_is_taken_over_the_cells_of_a_whole_search_crop():
@@ -186,10 +186,10 @@ def test_labels_are_where_the_shifted_template_matches_the_shifted_search(monkey
     monkeypatch.setattr(siam.losses, "response_labels", lambda *a: seen.append(a[0]) or labels(*a))
     drawn = []
     crops = batches.crops
-    batches.crops = lambda rows, maps, *rest: drawn.append(maps) or crops(rows, maps, *rest)
+    batches.crops = lambda batch, pixels: drawn.append(batch.shift) or crops(batch, pixels)
     box_step(batches, 0, new_network(spec))
     template, search = drawn
-    torch.testing.assert_close(seen[0], search[:, 1:] - template[:, 1:])
+    torch.testing.assert_close(seen[0], search - template)
 
 
 def run(training, until=None):
@@ -271,5 +271,5 @@ def test_a_top_map_without_augmentation_is_the_clipped_map_at_the_cell_centres(s
     rows = clipped[low] * (1 - part)[:, None] + clipped[np.minimum(low + 1, len(clipped) - 1)] * part[:, None]
     both = rows[:, low] * (1 - part) + rows[:, np.minimum(low + 1, len(clipped) - 1)] * part
     expected = np.exp(both - both.max())
-    found = batches.top_maps(torch.tensor([0]), torch.tensor([[1.0, 0.0, 0.0]]), size)[0]
+    found = batches.top_maps(Batch.plain(torch.tensor([0])), size)[0]
     np.testing.assert_allclose(found, expected / expected.sum(), rtol=1e-4)

@@ -1,6 +1,7 @@
 """TransT: attention against a slow transcription, its parts, its losses, a training step and its tracker."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,12 @@ from tiny import random_store
 from socl_core import data
 from socl_core.geometry import resample
 from socl_core.methods import find
+from socl_core.methods.batches import Batch, Batches
 from socl_core.methods.crops import CropStore, build_store
 from socl_core.methods.spec import make_spec
-from socl_core.methods.training import Batches, Training
-from socl_core.methods.transt import drawn_in, moved, network, step, turned
+from socl_core.methods.symmetries import Symmetries
+from socl_core.methods.training import Training
+from socl_core.methods.transt import boxes_in_crops, favour_small_jitter, network, step
 from socl_core.models.device import Compute
 from socl_core.models.transt import Attention, FusionLayer, TransT, anchors, sine_positions
 from socl_core.scoring.evaluation import one_pass
@@ -126,13 +129,13 @@ def test_anchors_lie_on_their_cells():
 
 
 def test_a_box_moves_with_its_picture():
-    """A bright rectangle, shifted and zoomed as `Batches.crops` does it, lies where `moved` says."""
+    """A bright rectangle, shifted and zoomed as `Batches.crops` does it, lies where `boxes_in_crops` says."""
     image = torch.zeros(1, 1, 96, 96)
     image[..., 40:60, 30:70] = 1  # centre 49.5, 49.5 -> offset 2 and 2 from the middle 47.5
     box = torch.tensor([[2.0, 2.0, 40.0, 20.0]])
     for zoom, dx, dy in [(1.0, 0.0, 0.0), (1.0, 7.0, -5.0), (0.8, 4.0, 3.0), (1.25, -3.0, 2.0)]:
-        maps = torch.tensor([[zoom, dx, dy]])
-        found = resample(image, torch.arange(64) - 31.5, 96, maps[:, 0], maps[:, 1:])[0, 0] > 0.5
+        batch = replace(Batch.plain(torch.tensor([0])), zoom=torch.tensor([zoom]), shift=torch.tensor([[dx, dy]]))
+        found = resample(image, torch.arange(64) - 31.5, 96, batch.zoom, batch.shift)[0, 0] > 0.5
         rows, columns = torch.where(found)
         expected = [
             (columns.min() + columns.max() + 1) / 2,
@@ -140,26 +143,31 @@ def test_a_box_moves_with_its_picture():
             columns.max() - columns.min() + 1,
             rows.max() - rows.min() + 1,
         ]
-        clipped = moved(box, maps, 64)[0] * 64
+        clipped = boxes_in_crops(box, batch, 64)[0] * 64
         low, high = (clipped[:2] - clipped[2:] / 2).clamp(0, 64), (clipped[:2] + clipped[2:] / 2).clamp(0, 64)
         np.testing.assert_allclose(torch.cat([(low + high) / 2, high - low]), expected, atol=1.01)
 
 
 @pytest.mark.parametrize("power", [1.0, 2.0, 3.0])
-def test_shifts_and_zooms_are_drawn_in_as_the_loop_over_them_says(power):
+def test_small_shifts_and_zooms_are_favoured_as_the_loop_over_them_says(power):
     spec = spec_of(jitter_power=power, shift=12.0, zoom=0.25)
-    rng = np.random.default_rng(0)
-    maps = np.concatenate([1.25 ** rng.uniform(-1, 1, (50, 1)), 12 * rng.uniform(-1, 1, (50, 2))], 1)
-    found = drawn_in(torch.from_numpy(maps), spec).numpy()
-    for before, after in zip(maps, found, strict=True):
-        shares = [math.log(before[0]) / math.log(1.25), before[1] / 12, before[2] / 12]
+    rng, plain = np.random.default_rng(0), Batch.plain(torch.arange(50))
+    before = replace(
+        plain,
+        zoom=torch.from_numpy(1.25 ** rng.uniform(-1, 1, 50)),
+        shift=torch.from_numpy(12 * rng.uniform(-1, 1, (50, 2))),
+    )
+    after = favour_small_jitter(before, spec)
+    for i in range(50):
+        shares = [math.log(before.zoom[i]) / math.log(1.25), *(before.shift[i] / 12).tolist()]
         zoom, dx, dy = (math.copysign(abs(share) ** power, share) for share in shares)
-        np.testing.assert_allclose(after, [1.25**zoom, 12 * dx, 12 * dy])
+        np.testing.assert_allclose([after.zoom[i], *after.shift[i]], [1.25**zoom, 12 * dx, 12 * dy])
 
 
-def test_nothing_is_drawn_in_without_shift_and_zoom():
-    still = torch.tensor([[1.0, 0.0, 0.0]])
-    torch.testing.assert_close(drawn_in(still, spec_of(jitter_power=2.0, shift=0.0, zoom=0.0)), still)
+def test_without_shift_and_zoom_there_is_none_to_favour():
+    still = Batch.plain(torch.tensor([0]))
+    found = favour_small_jitter(still, spec_of(jitter_power=2.0, shift=0.0, zoom=0.0))
+    assert torch.equal(found.zoom, still.zoom) and torch.equal(found.shift, still.shift)
 
 
 def test_a_box_turns_with_its_picture_and_template_and_search_crop_alike():
@@ -169,9 +177,10 @@ def test_a_box_turns_with_its_picture_and_template_and_search_crop_alike():
     search[..., 4:10, 8:24] = shades  # x 8 to 24, y 4 to 10; no symmetry of the square leaves it
     template[..., 4:10, 8:20] = 10
     boxes = torch.tensor([[16 / 32, 7 / 32, 16 / 32, 6 / 32]]).expand(count, 4)
-    t, s, b = turned(search + template, search, boxes, np.random.default_rng(0))
+    symmetries = Symmetries.draw(count, np.random.default_rng(0), boxes.device)
+    pairs = symmetries.turn_images(search), symmetries.turn_images(search + template)
     ways = set()
-    for one, other, box in zip(s, t, b, strict=True):
+    for one, other, box in zip(*pairs, symmetries.turn_boxes(boxes), strict=True):
         _, rows, columns = torch.where(one > 0)
         low, high = (box[:2] - box[2:] / 2) * 32, (box[:2] + box[2:] / 2) * 32
         np.testing.assert_allclose([columns.min(), rows.min()], low, atol=1e-4)
@@ -227,6 +236,24 @@ def test_a_mismatch_is_another_video_with_the_same_search_crop(monkeypatch):
     assert torch.equal(templates[3:], templates[:3].roll(1, 0)[:2]) and torch.equal(searches[3:], searches[:2])
     plain = step(Batches(box_store(), spec.model_copy(update={"mismatch": 0.0}), CPU), 0, training.network.train())
     torch.testing.assert_close(values["loss"], plain["loss"] + 2 * values["mismatch"])
+
+
+def test_a_resumed_training_with_dropout_ends_bit_equal():
+    """Dropout is drawn from seed and step, as all else is."""
+    spec = spec_of(dropout=0.3, steps=4)
+    whole, half, again = (Training(spec, Batches(box_store(), spec, CPU), CPU) for _ in range(3))
+    whole.run(lambda entry: None, 10)
+
+    def stop(training):
+        if training.step == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        half.run(lambda entry: None, 10, stop)
+    again.restore(half.state())
+    again.run(lambda entry: None, 10)
+    for name, tensor in whole.network.state_dict().items():
+        assert torch.equal(again.network.state_dict()[name], tensor), name
 
 
 def test_the_backbone_learns_at_its_own_rate():
