@@ -39,8 +39,8 @@ def check(
 
     known("layout", layout, data.NAMED)
     spec = f"{data.NAMED[layout]}:{path}" if path else layout
-    module, folder = data.resolve(spec)
-    splits = split.split(",") if split else list(module.roles(folder))
+    opened = data.open_layout(spec)
+    folder, splits = opened.folder, split.split(",") if split else list(opened.splits)
     scans = {
         own: scan(spec, own, sequences, official=layout in data.LAYOUTS, decode=decode,
                   progress=lambda rows, own=own: tqdm(rows, desc=f"check {own}", unit="sequence", leave=False))
@@ -55,14 +55,14 @@ def check(
             own: counts[own] | {"cause": found.cause, "sequences": [vars(finding) for finding in found.findings]}
             for own, found in scans.items()
         }
-        print(json.dumps({"layout": layout, "path": str(folder), "site": module.SITE, "splits": rows}, indent=1))
+        print(json.dumps({"layout": layout, "path": str(folder), "site": opened.site, "splits": rows}, indent=1))
     else:
         print(f"{folder} as {layout}\n{'split':8}" + "".join(f"{state:>10}" for state in states))
         for own, number in counts.items():
             print(f"{own:8}" + "".join(f"{number[state]:10}" for state in states))
         for own, found in scans.items():
             _print_findings(own, found)
-        print(f"official site: {module.SITE}" + ("" if module.GATED else " (`socl data fetch` reads from there)"))
+        print(f"official site: {opened.site}" + (" (`socl data fetch` reads from there)" if opened.free else ""))
     if any(found.cause or found.count("missing") or found.count("damaged") for found in scans.values()):
         raise typer.Exit(2)
 
@@ -86,10 +86,10 @@ def fetch(
     from socl_core import data
     from socl_core.data.fetch import OTB_SOURCE, fetch_otb, is_sha256, read_checksums
 
-    module, folder = data.resolve(known("data set", name, data.LAYOUTS))
-    if module.GATED:
+    layout = data.open_layout(known("data set", name, data.LAYOUTS))
+    if not layout.free:
         raise UsageError(
-            f"{name} cannot be fetched here; its site: {module.SITE}. Accept its terms there, unpack it as it is, see "
+            f"{name} cannot be fetched here; its site: {layout.site}. Accept its terms there, unpack it as it is, see "
             f"`socl data check {name} PATH`"
         )
     expected = read_checksums(checksums) if checksums else {}
@@ -97,7 +97,7 @@ def fetch(
         if len(sequences) != 1 or not is_sha256(sha256):
             raise UsageError("--sha256 takes 64 hex digits, for one sequence; --checksums takes a file for several")
         expected[sequences[0]] = sha256
-    fetch_otb(sequences, out or folder, source or OTB_SOURCE, expected)
+    fetch_otb(sequences, out or layout.folder, source or OTB_SOURCE, expected)
 
 
 @data_app.command()

@@ -23,7 +23,7 @@ def _find_shipped(path: Path) -> Path:
 
 
 def _read_names(text: str | None) -> list[str] | None:
-    from socl_core.data.otb import LISTS
+    from socl_core.data.layouts.otb import LISTS
 
     if text is None:
         return None

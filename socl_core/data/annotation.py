@@ -53,9 +53,9 @@ def _checked(share: float, what: str) -> float:
     return share
 
 
-def careless(sequence: Sequence, spread: float, seed: int) -> Sequence:
+def add_click_noise(sequence: Sequence, noise: float, seed: int) -> Sequence:
     """The sequence as a careless annotator clicks it: points moved by `jitter_points`, kept in the frame."""
-    if not spread:
+    if not noise:
         return sequence
     if sequence.boxes is None:
         raise UsageError(
@@ -63,16 +63,16 @@ def careless(sequence: Sequence, spread: float, seed: int) -> Sequence:
         )
     rows = np.flatnonzero(sequence.valid)
     points = sequence.points.copy()
-    points[rows] = jitter_points(points[rows], sequence.boxes[rows], spread, np.random.default_rng(seed))
+    points[rows] = jitter_points(points[rows], sequence.boxes[rows], noise, np.random.default_rng(seed))
     height, width = sequence.frames[int(rows[0])].shape[:2] if len(rows) else (1, 1)
     return replace(sequence, points=points.clip(0, (width - 1, height - 1)))
 
 
-def jitter_points(points: np.ndarray, boxes: np.ndarray, spread: float, rng: np.random.Generator) -> np.ndarray:
-    """Points (N, 2) moved by a normal error of `spread` times the box side (square root of area).
+def jitter_points(points: np.ndarray, boxes: np.ndarray, noise: float, rng: np.random.Generator) -> np.ndarray:
+    """Points (N, 2) moved by a normal error of `noise` times the box side (square root of area).
 
     Simulates careless clicks; it is part of the simulated annotator and the only place where points and
     sizes meet.
     """
     sides = np.sqrt(np.prod(boxes[:, 2:], axis=1, keepdims=True))
-    return points + rng.normal(size=points.shape) * spread * sides
+    return points + rng.normal(size=points.shape) * noise * sides

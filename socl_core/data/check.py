@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Literal
 
 from socl_core import data
-from socl_core.data.files import Place
+from socl_core.data.layout import Layout, Place, select
 from socl_core.data.sequence import MARKERS, TAIL, is_truncated, read_image
-from socl_core.errors import DataError, unknown
+from socl_core.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -46,27 +46,24 @@ def scan(
     progress: wraps the sequences while they are gone through, as tqdm does.
     Raises `UsageError` for an unknown data set, split or sequence.
     """
-    layout, path = data.with_split(spec, split)
-    if path is None:
-        return Scan([Finding(s.name, "complete") for s in data.load(spec, split, sequences)])
-    places, cause = {}, ""
+    layout, places, cause = data.with_split(spec, split), {}, ""
     try:
-        places = layout.find(path, split)
+        places = layout.find(split)
     except DataError as error:
         cause = str(error)
     if official:
         there = {place.images for place in places.values()}
-        places |= {name: at for name, at in layout.official(path, split).items() if at.images not in there}
-    unnamed = max(0, layout.COUNTS.get(split, 0) - len(places)) if official and sequences is None else 0
-    places = _wanted(places, sequences)
-    rows = progress(places.items())
+        places |= {name: place for name, place in layout.official(split).items() if place.images not in there}
+    unnamed = max(0, layout.counts.get(split, 0) - len(places)) if official and sequences is None else 0
+    rows = progress(select(places, sequences).items())
     return Scan([_finding(layout, name, place, official, decode) for name, place in rows], unnamed, cause)
 
 
 def require_complete(spec: str, split: str, sequences: Iterable[str] | None = None) -> None:
     """Raises `DataError` with all sequences of a split, or of those named, that are not complete."""
-    layout, path = data.resolve(spec)
-    found = scan(spec, split, layout.find(path, split, sequences)) if path else Scan()
+    found = scan(spec, split, sequences)
+    if found.cause:
+        raise DataError(found.cause)
     if bad := [finding for finding in found.findings if finding.state != "complete"]:
         named = "; ".join(f"{finding.name} is {finding.state}: {finding.detail}" for finding in bad[:10])
         more = f"; and {len(bad) - 10} more" if len(bad) > 10 else ""
@@ -74,29 +71,18 @@ def require_complete(spec: str, split: str, sequences: Iterable[str] | None = No
         raise DataError(f"{count}: {named}{more}")
 
 
-def _wanted(places: dict[str, Place], sequences: Iterable[str] | None) -> dict[str, Place]:
-    """The places of named sequences; the name of an OTB folder stands for all its targets."""
-    if sequences is None:
-        return places
-    wanted = set(sequences)
-    known = places.keys() | {name.partition(".")[0] for name in places}
-    if strangers := sorted(wanted - known):
-        raise unknown("sequence", strangers[0], known)
-    return {name: place for name, place in places.items() if {name, name.partition(".")[0]} & wanted}
-
-
-def _finding(layout, name: str, place: Place, official: bool, decode: bool) -> Finding:
+def _finding(layout: Layout, name: str, place: Place, official: bool, decode: bool) -> Finding:
     if not place.images.is_dir():
         return Finding(name, "missing", f"no folder {place.images}")
     try:
-        paths = layout.read(name, place).frames.paths
+        frames = layout.read(name, place).frames
     except DataError as error:
         return Finding(name, "damaged", str(error))
-    beside = layout.BESIDE if official and not place.first_only else ()
-    if lacking := [file for file in beside if not (place.annotation.parent / file).exists()]:
+    labels = layout.labels if official and not place.first_only else ()
+    if lacking := [file for file in labels if not (place.annotation.parent / file).exists()]:
         return Finding(name, "damaged", f"no {', '.join(lacking)} in {place.annotation.parent}")
-    faults = [fault for path in paths if (fault := image_fault(path, decode))]
-    if faults:
+    paths = getattr(frames, "paths", ())  # drawn frames have no files
+    if faults := [fault for path in paths if (fault := image_fault(path, decode))]:
         return Finding(name, "damaged", f"{len(faults)} of {len(paths)} images, the first: {faults[0]}")
     return Finding(name, "complete")
 

@@ -20,12 +20,12 @@ from urllib.request import Request, urlopen
 
 from tqdm import tqdm
 
-from socl_core.data import otb
 from socl_core.data.check import scan
 from socl_core.data.files import read_text, write_atomic
+from socl_core.data.layouts import otb
 from socl_core.errors import DataError, SoclError, UsageError, known
 
-OTB_SOURCE = otb.SITE + "seq"
+OTB_SOURCE = otb.OTB.site + "seq"
 CHECKSUMS = "checksums.json"  # beside the data: name -> SHA-256 of its archive
 TRIES = 5  # connections in a row that bring no new byte
 CHUNK = 1 << 16  # most bytes that are read at once
@@ -205,7 +205,7 @@ def _require_safe(member: zipfile.ZipInfo) -> None:
 def _require_whole(folder: Path, name: str, remedy: str) -> None:
     """Raises `DataError` unless a folder holds the whole sequence, all its targets."""
     try:
-        (split,) = otb.roles(folder)
+        (split,) = otb.OTB(folder).splits
         found = scan(f"otb:{folder}", split, [name]).findings
     except UsageError:
         raise DataError(f"there is no {name}/img with {name}/groundtruth_rect.txt; {remedy}") from None

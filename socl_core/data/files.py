@@ -3,31 +3,17 @@
 import os
 import re
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from socl_core.data.sequence import ImageFiles, Sequence
-from socl_core.errors import DataError, known
+from socl_core.errors import DataError
 from socl_core.geometry import box_centres
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 BOX_FORMAT = "four numbers x, y, w, h separated by comma, tab or space"
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a sequence lies on the disk: the folder of its images, and the file of its boxes.
-
-    first_only: the file may hold the first frame's box alone, as in the splits that a server scores.
-    """
-
-    images: Path
-    annotation: Path
-    first_only: bool = False
 
 
 def write_atomic(path: Path | str, content: bytes | str) -> None:
@@ -151,29 +137,6 @@ def frame_number(path: Path) -> int:
     if not digits:
         raise DataError(f"image {path} has no frame number: expected a name such as 0001.jpg")
     return int(digits[1])
-
-
-def select(names: list[str], wanted: Iterable[str] | None) -> list[str]:
-    """The `wanted` ones of `names`, in this order (None: all). Raises `UsageError` for an unknown one."""
-    if wanted is None:
-        return names
-    wanted = [known("sequence", name, names) for name in wanted]
-    return [name for name in names if name in wanted]
-
-
-def read_place(place: Place, negative: bool = False) -> tuple[np.ndarray, list[Path]]:
-    """Boxes (N, 4) as they stand in the annotation, NaN in frames that have none, and the N image files.
-
-    negative: as in `read_annotation`.
-    Raises `DataError` for missing or damaged files and where rows and images differ in number.
-    """
-    boxes, images = read_annotation(place.annotation, negative), image_files(place.images)
-    if place.first_only and len(boxes) == 1:
-        boxes = np.vstack([boxes, np.full((len(images) - 1, 4), np.nan)])
-    if len(boxes) != len(images):
-        counts = f"{len(boxes)} rows, but {place.images} holds {len(images)} images"
-        raise DataError(f"{place.annotation} has {counts}; expected one row an image")
-    return boxes, images
 
 
 def box_sequence(

@@ -47,11 +47,12 @@ def read_image(path: Path) -> np.ndarray:
     if is_truncated(data[:8], data[-TAIL:]):
         # OpenCV decodes a truncated JPEG to a half grey image without a word.
         raise DataError(f"image {path} is truncated: a JPEG or PNG must end with its end-of-image marker")
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    except cv2.error:  # more pixels than OpenCV reads
+        image = None
     if image is None:
-        raise DataError(
-            f"image {path} cannot be decoded: expected a JPEG or PNG, found {len(data)} bytes of something else"
-        )
+        raise DataError(f"image {path} cannot be decoded: expected a JPEG or PNG, found {len(data)} bytes of another")
     return image
 
 
@@ -87,13 +88,21 @@ class Sequence:
     def __post_init__(self):
         if not NAME.fullmatch(self.name):
             raise DataError(f"sequence {self.name!r}: a name must be fit for a file and a page, without / \\ < >")
-        n = len(self.frames)
-        for label, rows in (("points", self.points), ("boxes", self.boxes), ("valid", self.valid)):
-            if rows is not None and len(rows) != n:
-                raise DataError(f"sequence {self.name}: {n} frames but {len(rows)} rows of {label}; expected as many")
+        for label in ("points", "boxes", "valid"):
+            if (rows := getattr(self, label)) is not None and len(rows) != len(self):
+                counts = f"{len(self)} frames but {len(rows)} rows of {label}"
+                raise DataError(f"sequence {self.name}: {counts}; expected as many")
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    def first(self, frames: int | None) -> "Sequence":
+        """Its first frames, all when None."""
+        if frames is None or frames >= len(self):
+            return self
+        rows = {name: getattr(self, name) for name in ("frames", "points", "boxes", "valid", "masks", "others")}
+        labels = {name: values[:frames] for name, values in self.labels.items()}
+        return replace(self, labels=labels, **{name: x[:frames] for name, x in rows.items() if x is not None})
 
     def point_view(self) -> "Sequence":
         """What an annotator who only clicked would hand over: no boxes, no masks, no labels."""
@@ -103,5 +112,3 @@ class Sequence:
 def evenly(rows: np.ndarray, count: int) -> np.ndarray:
     """At most `count` of some rows, evenly spread from the first to the last."""
     return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)]
-
-

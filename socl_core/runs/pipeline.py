@@ -16,7 +16,7 @@ from torch import nn
 from tqdm import tqdm
 
 from socl_core import data, methods
-from socl_core.data.annotation import budget_videos, careless, labelled_frames, whole_videos
+from socl_core.data.annotation import add_click_noise, budget_videos, labelled_frames, whole_videos
 from socl_core.data.files import append, write_atomic
 from socl_core.errors import DataError
 from socl_core.methods import distributed
@@ -236,7 +236,7 @@ def open_store(name: str, spec: RunSpec, cut: Cut, split: str = "train") -> Crop
     with lock(CACHE / "locks" / shared.name, "builds crops", patience=math.inf):
         sequences = [spread(s, spec.frames) for s in data.load(name, split, videos=spec.videos, cache=CACHE)]
         if cut.rule != "box":
-            clicked = [careless(sequence, spec.point_noise, video) for video, sequence in enumerate(sequences)]
+            clicked = [add_click_noise(sequence, spec.point_noise, video) for video, sequence in enumerate(sequences)]
             sequences = [sequence.point_view() for sequence in clicked]
         return build_store(sequences, folder, cut, priors)
 

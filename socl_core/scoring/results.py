@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from socl_core.data import got10k, lasot, otb
 from socl_core.data.files import read_boxes, read_text, write_atomic, write_boxes
-from socl_core.data.otb import LISTS
+from socl_core.data.layouts import got10k, lasot, otb
+from socl_core.data.layouts.otb import LISTS
 from socl_core.errors import DataError, UsageError, unknown
 from socl_core.scoring.conventions import Truth, find_convention, in_files, score_sequence, summary
 
@@ -83,7 +83,7 @@ def read_truth(path: Path) -> dict[str, Truth]:
     if len(found) < len(files):
         raise DataError(f"{path} holds two sequences of one name; expected one folder a sequence")
     if next(path.glob("*/groundtruth_rect*.txt"), None):
-        places = otb.find(path, "").items()
+        places = otb.OTB(path).find("test").items()
         found |= {name: Truth(otb.evaluated(at.images.parent.name, read_boxes(at.annotation))) for name, at in places}
     absent = {file.stem: _numbers(file) for file in path.glob("absent/*.txt")}
     found = found or {file.stem: Truth(read_boxes(file), absent.get(file.stem)) for file in sorted(path.glob("*.txt"))}

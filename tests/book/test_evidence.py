@@ -10,7 +10,7 @@ from tiny import disc_video
 
 from socl_book import evidence
 from socl_book.views import CELLS, COVERED
-from socl_core.data import composite
+from socl_core import data
 from socl_core.data.sequence import Sequence
 from socl_core.methods.spec import make_spec
 from socl_core.models.device import Compute
@@ -81,7 +81,7 @@ def test_a_video_where_nothing_can_be_measured_is_left_out(monkeypatch):
 
 @pytest.mark.slow
 def test_samples_are_measured_on_videos_with_masks():
-    video = composite.load("dev", videos=1, frames=24)[0]
+    video = data.load("composite", "dev", videos=1, frames=24)[0]
     spec, compute = make_spec("smoke", "socl-siam"), Compute.choose("cpu")
     torch.manual_seed(0)
     network = SiameseNetwork("alexnet", 0.125, False, "cosine")
@@ -92,7 +92,7 @@ def test_samples_are_measured_on_videos_with_masks():
 
 
 def test_masks_of_other_bodies_leave_the_target_alone():
-    video = composite.load("dev", videos=2, frames=12)[1]
+    video = data.load("composite", "dev", videos=2, frames=12)[1]
     others = np.array([video.others[i] for i in range(0, 12, 4)])
     target = np.array([video.masks[i] for i in range(0, 12, 4)])
     assert others.shape == target.shape and others.dtype == bool

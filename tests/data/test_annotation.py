@@ -8,8 +8,8 @@ from socl_core.data.annotation import (
     BUDGETS,
     GOT10K_FRAMES,
     SECONDS_A_POINT,
+    add_click_noise,
     budget_videos,
-    careless,
     frames_for,
     jitter_points,
     labelled_frames,
@@ -126,10 +126,10 @@ def test_a_careless_annotator_stays_in_the_frame_and_clicks_the_same_each_time()
     points = np.tile([[2.0, 1.0]], (5, 1))
     points[3] = np.nan
     sequence = Sequence("a", frames, points, boxes, np.array([True, True, True, False, True]))
-    clicked = careless(sequence, 0.5, seed=3)
+    clicked = add_click_noise(sequence, 0.5, seed=3)
     rows = np.flatnonzero(sequence.valid)
     assert (clicked.points[rows] >= 0).all() and (clicked.points[rows] <= [49, 39]).all()
     assert np.isnan(clicked.points[3]).all() and not np.array_equal(clicked.points[rows], points[rows])
-    np.testing.assert_array_equal(clicked.points, careless(sequence, 0.5, seed=3).points)
-    assert not np.array_equal(clicked.points[rows], careless(sequence, 0.5, seed=4).points[rows])
-    assert careless(sequence, 0.0, seed=3) is sequence and np.array_equal(sequence.points[0], [2, 1])
+    np.testing.assert_array_equal(clicked.points, add_click_noise(sequence, 0.5, seed=3).points)
+    assert not np.array_equal(clicked.points[rows], add_click_noise(sequence, 0.5, seed=4).points[rows])
+    assert add_click_noise(sequence, 0.0, seed=3) is sequence and np.array_equal(sequence.points[0], [2, 1])

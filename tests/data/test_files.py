@@ -5,7 +5,7 @@ import pytest
 from layouts import HEIGHT, WIDTH, picture, write_images
 
 from socl_core.data import files
-from socl_core.errors import DataError, UsageError
+from socl_core.errors import DataError
 
 
 def test_atomic_write_replaces_and_creates_the_folder(tmp_path):
@@ -124,13 +124,6 @@ def test_image_folder_without_images_or_numbers(tmp_path):
     write_images(tmp_path, [1], "cover.jpg")
     with pytest.raises(DataError, match="cover.jpg has no frame number"):
         files.image_files(tmp_path)
-
-
-def test_select_keeps_the_order_of_the_data_set():
-    assert files.select(["b", "a", "c"], ["c", "b"]) == ["b", "c"]
-    assert files.select(["b", "a"], None) == ["b", "a"]
-    with pytest.raises(UsageError, match="unknown sequence 'Jogging.3': did you mean 'Jogging.2'"):
-        files.select(["Deer", "Jogging.2"], ["Jogging.3"])
 
 
 def test_boxes_outside_the_image_are_kept_but_not_valid(tmp_path):

@@ -3,7 +3,7 @@ import pytest
 from layouts import HEIGHT, WIDTH, got10k_split, picture, some_boxes
 
 from socl_core import data
-from socl_core.data import got10k
+from socl_core.data.layouts import got10k
 from socl_core.errors import DataError, UsageError
 from socl_core.geometry import box_centres
 
@@ -113,8 +113,8 @@ def test_meta_information(tmp_path):
 
 
 def test_the_published_names_and_numbers(tmp_path):
-    assert [len(got10k.official(tmp_path, split)) for split in got10k.SPLITS] == [9335, 180, 180]
-    place = got10k.official(tmp_path, "val")["GOT-10k_Val_000001"]
+    assert [len(got10k.GOT10k(tmp_path).official(split)) for split in got10k.GOT10k.splits] == [9335, 180, 180]
+    place = got10k.GOT10k(tmp_path).official("val")["GOT-10k_Val_000001"]
     assert place.images == tmp_path / "val" / "GOT-10k_Val_000001"
 
 

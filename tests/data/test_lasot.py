@@ -3,7 +3,7 @@ import pytest
 from layouts import lasot_sequence, picture
 
 from socl_core import data
-from socl_core.data import lasot
+from socl_core.data.layouts import lasot
 from socl_core.errors import DataError, UsageError
 
 
@@ -12,7 +12,7 @@ def names(root, split):
 
 
 def test_the_protocol_has_280_test_videos_of_70_categories(tmp_path):
-    test, train = (lasot.official(tmp_path, split) for split in ("test", "train"))
+    test, train = (lasot.LaSOT(tmp_path).official(split) for split in ("test", "train"))
     assert (len(test), len(train), len(test.keys() | train.keys())) == (280, 1120, 1400)
     assert len(lasot.TEST_VIDEOS) == 70 and {"airplane-1", "zebra-17", "rubicCube-19"} <= test.keys()
     assert test["airplane-1"].annotation == tmp_path / "airplane/airplane-1/groundtruth.txt"

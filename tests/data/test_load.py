@@ -7,6 +7,7 @@ import pytest
 from layouts import got10k_split, otb_sequence, write_images
 
 from socl_core import data
+from socl_core.data.layout import Layout, select
 from socl_core.errors import DataError, UsageError
 
 
@@ -159,8 +160,8 @@ def test_manifest_follows_the_content_and_nothing_else(root):
 
 
 def test_manifest_does_not_follow_the_order_of_the_file_system(root, monkeypatch):
-    first, identity = data.manifest("otb", "test"), data._identity
-    monkeypatch.setattr(data, "_identity", lambda *where: reversed(list(identity(*where))))
+    first, files = data.manifest("otb", "test"), Layout._files
+    monkeypatch.setattr(Layout, "_files", lambda *where: reversed(list(files(*where))))
     assert data.manifest("otb", "test") == first
 
 
@@ -214,3 +215,13 @@ def test_real_data(data_root, monkeypatch):
         data.manifest("real_mini", "val")
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 0.15
+
+
+def test_select_keeps_the_order_of_the_data_set():
+    places = {name: None for name in ("b", "a", "c", "Jogging.1", "Jogging.2")}
+    assert list(select(places, ["c", "b"])) == ["b", "c"] and select(places, None) == places
+    assert list(select(places, ["Jogging"])) == ["Jogging.1", "Jogging.2"]
+    with pytest.raises(UsageError, match="unknown sequence 'Jogging.3': did you mean 'Jogging"):
+        select(places, ["Jogging.3"])
+    with pytest.raises(UsageError, match="found none"):
+        select(places, [])

@@ -1,17 +1,15 @@
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
 from layouts import otb_sequence, picture, some_boxes, write_images
 
 from socl_core import data
-from socl_core.data import otb
+from socl_core.data.layouts import otb
 from socl_core.errors import DataError, UsageError
 
 
 def load(root, names=None):
-    (split,) = otb.roles(Path(root))
+    (split,) = otb.OTB(root).splits
     return data.load(f"otb:{root}", split, names)
 
 
@@ -115,22 +113,22 @@ def test_truncated_jpeg_is_named_when_it_is_read(tmp_path):
 
 
 def test_otb13_is_fifty_folders():
-    assert len(set(otb.OTB13)) == len(otb.OTB13) == 50
+    assert len(set(otb.LISTS["otb13"])) == len(otb.LISTS["otb13"]) == 50
 
 
 def test_otb100_is_a_hundred_targets(tmp_path):
-    assert len(otb.official(tmp_path, "test")) == 100 and not otb.official(tmp_path, "dev")
+    assert len(otb.OTB(tmp_path).official("test")) == 100 and not otb.OTB(tmp_path).official("dev")
     assert len(set(otb.LISTS["otb100"])) == 98
-    assert otb.official(tmp_path, "test")["Skating2.2"].annotation == tmp_path / "Skating2" / "groundtruth_rect.2.txt"
+    assert otb.OTB(tmp_path).official("test")["Skating2.2"].annotation == tmp_path / "Skating2" / "groundtruth_rect.2.txt"
 
 
 def test_real_otb(data_root):
     lengths = {sequence.name: len(sequence) for sequence in load(data_root / "otb")}
     known = {"Couple": 140, "David": 471, "Dog1": 1350, "Football1": 74, "Jogging.1": 307, "Jogging.2": 307}
     assert known.items() <= lengths.items()
-    assert {name.partition(".")[0] for name in lengths} <= set(otb.OTB13)
+    assert {name.partition(".")[0] for name in lengths} <= set(otb.LISTS["otb13"])
     dev = [sequence.name for sequence in load(data_root / "otb_dev")]
-    assert dev and not {name.partition(".")[0] for name in dev} & set(otb.OTB13)
+    assert dev and not {name.partition(".")[0] for name in dev} & set(otb.LISTS["otb13"])
     (david,) = load(data_root / "otb", ["David"])
     assert david.frames.paths[0].name == "0300.jpg" and david.boxes[0].tolist() == [128, 79, 64, 78]
     assert david.valid.all() and david.frames[0].shape == (240, 320, 3)

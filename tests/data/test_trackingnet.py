@@ -3,7 +3,7 @@ import pytest
 from layouts import some_boxes, trackingnet_sequence
 
 from socl_core import data
-from socl_core.data import trackingnet
+from socl_core.data.layouts.trackingnet import TrackingNet
 from socl_core.errors import DataError, UsageError
 
 
@@ -28,7 +28,7 @@ def test_the_test_split_has_its_first_boxes_alone(tmp_path):
 
 def test_bad_input(tmp_path):
     with pytest.raises(DataError, match="no TrackingNet train sequence in .*TRAIN_0/anno"):
-        trackingnet.find(tmp_path, "train")
+        TrackingNet(tmp_path).find("train")
     with pytest.raises(UsageError, match="unknown split of trackingnet:.* 'val'"):
         data.load(f"trackingnet:{tmp_path}", "val")
     trackingnet_sequence(tmp_path, "TRAIN_0", "a", boxes=some_boxes(1))
@@ -36,11 +36,11 @@ def test_bad_input(tmp_path):
         data.load(f"trackingnet:{tmp_path}", "train")
     trackingnet_sequence(tmp_path, "TRAIN_1", "a")
     with pytest.raises(DataError, match="TRAIN_1 holds a, which .*TRAIN_0.frames holds as well"):
-        trackingnet.find(tmp_path, "train")
+        TrackingNet(tmp_path).find("train")
 
 
 def test_counts_are_those_of_the_devkit():
-    assert trackingnet.COUNTS == {"train": 30132, "test": 511}
+    assert TrackingNet.counts == {"train": 30132, "test": 511}
 
 
 def test_manifest_names_the_chunk(tmp_path):

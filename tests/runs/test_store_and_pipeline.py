@@ -77,10 +77,10 @@ def test_what_a_run_executes_is_hashed():
     modules = identity.run_modules(make_spec("laptop", "socl-siam", test=("otb",)))
     for name in ("prior.top", "prior.objectness", "methods.soft_samples", "methods.losses", "methods.training",
                  "scoring.evaluation", "scoring.metrics", "models.alexnet", "trackers.siam", "methods.siam",
-                 "methods.crops", "data.annotation", "data.composite", "data.otb", "geometry"):  # fmt: skip
+                 "methods.crops", "data.annotation", "data.composite", "data.layouts.otb", "geometry"):  # fmt: skip
         assert f"socl_core.{name}" in modules
     assert not any("commands" in name or "book" in name for name in modules)
-    assert not {"socl_core.data.lasot", "socl_core.trackers.mil"} & modules.keys()
+    assert not {"socl_core.data.layouts.lasot", "socl_core.trackers.mil"} & modules.keys()
     assert all(ast.parse(identity.module_path(name).read_text()) for name in modules)
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from socl_core.data.otb import OTB13
+from socl_core.data.layouts.otb import LISTS
 from socl_core.errors import DataError
 from socl_core.scoring import metrics
 
@@ -161,7 +161,7 @@ def test_published_boxes_give_the_published_scores(data_root, tracker, auc, prec
     for name in truth.files:
         first = 5 if name == "tiger1" else 0  # results of Tiger1 start at row 6
         scores[name] = metrics.otb(boxes[name] - shift, truth[name][first:] - shift)
-    targets = {name.lower() for name in OTB13} - {"jogging"} | {"jogging-1", "jogging-2"}
+    targets = {name.lower() for name in LISTS["otb13"]} - {"jogging"} | {"jogging-1", "jogging-2"}
     assert (len(targets), len(scores)) == (51, 100)
     for names, expected in zip((targets, scores), auc):
         assert np.mean([scores[name]["success"] for name in names]) == pytest.approx(expected, abs=0.001)

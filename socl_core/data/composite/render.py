@@ -6,6 +6,8 @@ Fixed point: positions are in 1/32 px, matrices in 1/4096, angles in 1/4096 of a
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,8 +16,7 @@ SUBPIXELS = 32
 UNIT = 4096
 TURN = 4096
 _ANGLES = np.arange(TURN) * (2 * np.pi / TURN)
-COSINE = np.rint(np.cos(_ANGLES) * UNIT).astype(np.int32)
-SINE = np.rint(np.sin(_ANGLES) * UNIT).astype(np.int32)
+COSINE, SINE = (np.rint(f(_ANGLES) * UNIT).astype(np.int32) for f in (np.cos, np.sin))
 WAVE = SINE[:: TURN // 256] >> 4  # one period in 256 steps, amplitude 256
 
 
@@ -101,6 +102,27 @@ class Body:
     wave_numbers: tuple[int, int]
     motion: Motion
 
+    def texture(self, photograph: np.ndarray) -> np.ndarray:
+        """The texture with its margin, BGR uint8, from the photograph of `cut`."""
+        height, width = self.alpha.shape
+        return self.cut.take(photograph, width + 2 * self.margin, height + 2 * self.margin)
+
+
+class Seen(NamedTuple):
+    """A body at a time step: corner of a patch in frame pixels (it may lie outside the frame), the body's alpha in the
+    patch, uint8 (h, w), and the texture positions u, v (h, w) in 1/32 px."""
+
+    left: int
+    top: int
+    alpha: np.ndarray
+    u: np.ndarray
+    v: np.ndarray
+
+
+def to_int32(values: np.ndarray) -> np.ndarray:
+    """`values` rounded to int32."""
+    return np.rint(values).astype(np.int32)
+
 
 def _mirrored(start: int, length: int, size: int) -> np.ndarray:
     """`length` indices from `start` on into an axis of `size`, reflected at both ends."""
@@ -123,9 +145,9 @@ def _corners(u: np.ndarray, v: np.ndarray, shape: tuple[int, ...]):
     )
 
 
-def outline(body: Body, time: int):
-    """The body at a time step: corner x, y of a patch in frame pixels (it may lie outside the frame), its
-    alpha uint8 (h, w), and the texture positions u, v (h, w) in 1/32 px. None if it is out of sight."""
+@lru_cache(maxsize=64)  # frame, masks and annotation of one time step ask for the same bodies
+def outline(body: Body, time: int) -> Seen | None:
+    """The body at a time step, None if it is out of sight."""
     motion = body.motion
     cx, cy = (int(c) for c in motion.centre[time])
     rx, ry = (int(r) for r in motion.reach[time])
@@ -146,17 +168,22 @@ def outline(body: Body, time: int):
     u, v = u + (width - 1) * SUBPIXELS // 2, v + (height - 1) * SUBPIXELS // 2
     flat = body.alpha.ravel()
     total = sum(flat[index] * weight for index, weight in _corners(u, v, body.alpha.shape))
-    return left, top, (total >> 10).astype(np.uint8), u, v
+    return Seen(left, top, (total >> 10).astype(np.uint8), u, v)
 
 
-def cover(seen) -> np.ndarray:
-    """Where in the frame a body that `outline` returned is opaque: bool (H, W)."""
+def cover(body: Body, time: int) -> np.ndarray:
+    """Where in the frame a body is opaque at a time step: bool (H, W)."""
     covered = np.zeros(FRAME_SIZE[::-1], bool)
-    if seen is not None:
-        left, top, alpha, _, _ = seen
-        place, part = in_frame(left, top, alpha)
-        covered[place] = alpha[part] >= 128
+    if seen := outline(body, time):
+        place, part = in_frame(seen.left, seen.top, seen.alpha)
+        covered[place] = seen.alpha[part] >= 128
     return covered
+
+
+def may_meet(one: Body, other: Body, time: int) -> bool:
+    """Whether the rectangles that hold two bodies meet at a time step; if not, neither hides the other."""
+    gap = np.abs(one.motion.centre[time] - other.motion.centre[time]) // SUBPIXELS
+    return bool((gap <= one.motion.reach[time] + other.motion.reach[time] + 1).all())
 
 
 def in_frame(left: int, top: int, patch: np.ndarray) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
@@ -169,8 +196,7 @@ def in_frame(left: int, top: int, patch: np.ndarray) -> tuple[tuple[slice, slice
 
 def paint(frame: np.ndarray, body: Body, texture: np.ndarray, time: int) -> None:
     """Draw a body over `frame` (BGR uint8, changed in place), blurred along its movement."""
-    seen = outline(body, time)
-    if seen is None:
+    if not (seen := outline(body, time)):
         return
     left, top, alpha, u, v = seen
     rows, columns = np.nonzero(alpha)
