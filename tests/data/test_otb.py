@@ -119,7 +119,8 @@ def test_otb13_is_fifty_folders():
 def test_otb100_is_a_hundred_targets(tmp_path):
     assert len(otb.OTB(tmp_path).official("test")) == 100 and not otb.OTB(tmp_path).official("dev")
     assert len(set(otb.LISTS["otb100"])) == 98
-    assert otb.OTB(tmp_path).official("test")["Skating2.2"].annotation == tmp_path / "Skating2" / "groundtruth_rect.2.txt"
+    place = otb.OTB(tmp_path).official("test")["Skating2.2"]
+    assert place.annotation == tmp_path / "Skating2" / "groundtruth_rect.2.txt"
 
 
 def test_real_otb(data_root):
