@@ -7,9 +7,21 @@ from pathlib import Path
 
 import numpy as np
 
-from socl_core.data.composite import render
 from socl_core.data.composite.bodies import draw_cut, draw_distractor, draw_occluder, draw_target, smooth_curve
-from socl_core.data.composite.render import Body, Cut, to_int32
+from socl_core.data.composite.render import (
+    SUBPIXELS,
+    UNIT,
+    Body,
+    Cut,
+    add_noise,
+    cover,
+    expose,
+    may_meet,
+    outline,
+    paint,
+    to_int32,
+    view,
+)
 from socl_core.data.sequence import read_image
 from socl_core.errors import DataError
 
@@ -77,8 +89,8 @@ class Scene:
     """All that one video of T time steps depends on.
 
     behind, target, front: the bodies from back to front. background: where it is cut from its photograph.
-    camera (T, 3): what `render.view` shows of it. gains (T, 3) in 1/256 and gamma (T,): the light.
-    noise: level for `render.add_noise`. entropy: seeds the noise.
+    camera (T, 3): what `view` shows of it. gains (T, 3) in 1/256 and gamma (T,): the light.
+    noise: level for `add_noise`. entropy: seeds the noise.
     """
 
     behind: list[Body]
@@ -94,12 +106,12 @@ class Scene:
     def frame(self, time: int) -> np.ndarray:
         """The frame at a time step, BGR uint8 (H, W, 3)."""
         canvas, textures = self._textures
-        frame = render.view(canvas, *(int(value) for value in self.camera[time]))
+        frame = view(canvas, *(int(value) for value in self.camera[time]))
         for body, texture in textures:
-            render.paint(frame, body, texture, time)
-        frame = render.expose(frame, self.gains[time], float(self.gamma[time]))
+            paint(frame, body, texture, time)
+        frame = expose(frame, self.gains[time], float(self.gamma[time]))
         rng = np.random.default_rng(np.random.SeedSequence([*self.entropy, time + 1]))
-        return render.add_noise(frame, self.noise, rng)
+        return add_noise(frame, self.noise, rng)
 
     @cached_property
     def _textures(self) -> tuple[np.ndarray, list[tuple[Body, np.ndarray]]]:
@@ -110,22 +122,22 @@ class Scene:
 
     def mask(self, time: int) -> np.ndarray:
         """The visible part of the target at a time step, bool (H, W)."""
-        visible = render.cover(self.target, time)
+        visible = cover(self.target, time)
         for body in self.front:
-            if render.may_meet(self.target, body, time):
-                visible &= ~render.cover(body, time)
+            if may_meet(self.target, body, time):
+                visible &= ~cover(body, time)
         return visible
 
     def others(self, time: int) -> np.ndarray:
         """Where distractors and occluders are at a time step, and not hidden by the target: bool (H, W)."""
-        return np.any([render.cover(body, time) for body in (*self.behind, *self.front)], 0) & ~self.mask(time)
+        return np.any([cover(body, time) for body in (*self.behind, *self.front)], 0) & ~self.mask(time)
 
     def annotate(self, time: int) -> tuple[list[int], bool]:
         """The target's box x, y, w, h at a time step and whether enough of it is visible."""
-        amodal = render.cover(self.target, time)
+        amodal = cover(self.target, time)
         rows, columns = np.flatnonzero(amodal.any(axis=1)), np.flatnonzero(amodal.any(axis=0))
         box = [columns[0], rows[0], columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1]
-        area = (render.outline(self.target, time).alpha >= 128).sum()  # in and outside of the frame
+        area = (outline(self.target, time).alpha >= 128).sum()  # in and outside of the frame
         return [int(value) for value in box], bool(self.mask(time).sum() >= VISIBLE_SHARE * area)
 
 
@@ -137,8 +149,8 @@ def draw_scene(split: str, number: int, seed: int) -> Scene:
     steps = plan.stride * plan.frames
     behind, target, front = _draw_bodies(rng, plan, plan.photographs[number % len(plan.photographs)], steps)
     background = _draw_background(rng, plan, target)
-    corner = [smooth_curve(rng, steps, 16, 0, room * render.SUBPIXELS) for room in CANVAS_ROOM]
-    step = smooth_curve(rng, steps, 20, 0.75, 1.2) * render.UNIT
+    corner = [smooth_curve(rng, steps, 16, 0, room * SUBPIXELS) for room in CANVAS_ROOM]
+    step = smooth_curve(rng, steps, 20, 0.75, 1.2) * UNIT
     light = smooth_curve(rng, steps, 12, 0.5, 1.3)
     gains = [light * smooth_curve(rng, steps, 14, 0.7, 1.35) * 256 for _ in range(3)]
     return Scene(
