@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from scipy.ndimage import binary_dilation
 
-from socl_book.views import CELLS, COVERED, search_view, soft_sample_maps
+from socl_book.views import box_in_crop, soft_sample_maps, video_views
 from socl_core.data.sequence import Sequence, evenly
 from socl_core.geometry import SEARCH, crop
-from socl_core.methods.spec import RunSpec
 from socl_core.models.alexnet import GRID
 from socl_core.models.device import Compute
-from socl_core.prior import top as prior
+from socl_core.prior.click import view_click
+from socl_core.prior.top import entropy, mass_inside, top_at_cells, window_sum
 
 NEAR = 2  # cells
 UNCLIPPED = 1e-6  # one score is the top fraction: its mean is the maximum
@@ -27,18 +27,21 @@ def clip_effect(sequences: list[Sequence], etas: Iterable[float], frames: int = 
     """
     videos = []
     for sequence in sequences:
-        views = [search_view(sequence, i) for i in evenly(np.flatnonzero(sequence.valid), frames)]
-        rows = [[_clip_measures(prior.top_map(v["scores"], eta), box_cells(v["box"])) for eta in etas] for v in views]
+        rows = []
+        for i in evenly(np.flatnonzero(sequence.valid), frames):
+            view = view_click(sequence.frames[i], sequence.points[i])
+            inside = box_cells(box_in_crop(sequence.boxes[i], sequence.points[i], view.side))
+            rows.append([_clip_measures(top_at_cells(view.scores, GRID, eta), inside) for eta in etas])
         videos.append(np.mean(rows, 0))
     return dict(zip(("cells", "near", "background", "covered", "box_cells"), np.moveaxis(np.array(videos), -1, 0)))
 
 
 def _clip_measures(top: torch.Tensor, inside: torch.Tensor) -> tuple[float, ...]:
     middle = (torch.arange(len(top)) - (len(top) - 1) / 2).abs() <= NEAR
-    background = 1 - prior.mass_inside(top, inside)
-    covered = prior.mass_inside(top >= top.max() / 2, inside) / inside.sum().clamp(min=1)
-    near = prior.mass_inside(top, torch.outer(middle, middle))
-    return tuple(float(value) for value in (prior.entropy(top).exp(), near, background, covered, inside.sum()))
+    background = 1 - mass_inside(top, inside)
+    covered = mass_inside(top >= top.max() / 2, inside) / inside.sum().clamp(min=1)
+    near = mass_inside(top, torch.outer(middle, middle))
+    return tuple(float(value) for value in (entropy(top).exp(), near, background, covered, inside.sum()))
 
 
 def clip_evidence(sequences: list[Sequence], frames: int = 8) -> dict[str, np.ndarray]:
@@ -55,52 +58,67 @@ def clip_evidence(sequences: list[Sequence], frames: int = 8) -> dict[str, np.nd
 
 def box_cells(box: list[float]) -> torch.Tensor:
     """Cells (22, 22) of a search crop, 1 where their centre lies in a box x, y, w, h of crop pixels, else 0."""
-    centres = COVERED[0] + (np.arange(CELLS) + 0.5) * GRID.stride
-    return prior.window_sum([box], [1.0], centres, centres)
+    centres = GRID.centres(SEARCH) + 0.5
+    return window_sum([box], [1.0], centres, centres)
 
 
 def sample_evidence(
-    sequences: list[Sequence], network: torch.nn.Module, spec: RunSpec, compute: Compute, pairs: int = 6, gap: int = 10
+    sequences: list[Sequence], network: torch.nn.Module, spec, compute: Compute, pairs: int = 6, gap: int = 10
 ) -> dict[str, np.ndarray]:
-    """Where soft negative samples look, against chance: name -> (videos,), in percent of the hard negative map.
+    """Where soft negative samples look in the crops of a training, in percent of the hard negative map.
 
-    boundary: the map's share on background cells beside the target, less the share that these cells have of the
-    background. counterparts: the same for cells of other moving bodies. Needs masks. A pair is two frames at
-    most `gap` apart; cells are of the target, or of others, where half of them is. A video where nothing can be
-    measured is left out.
+    boundary: the map's share on cells beside the target, less the share that these cells have of all that are not
+    the target. counterparts: the same for cells of other moving bodies. target: the map's share on the target.
+    Each (videos,); videos without such cells are left out. Needs masks. A pair is two frames at most `gap` apart;
+    cells are of the target, or of others, where half of them is.
     """
-    found: dict[str, list] = {"boundary": [], "counterparts": []}
+    videos = []
     for sequence in sequences:
-        rows = np.flatnonzero(sequence.valid)
-        values = []
-        for i in evenly(rows[:-1], pairs):
-            later = rows[(rows > i) & (rows <= i + gap)]
-            if not len(later):
-                continue
-            pair = [search_view(sequence, frame) for frame in (i, later[-1])]
-            for frame, view, maps in zip((i, later[-1]), pair, soft_sample_maps(pair, network, compute, spec)):
-                target, others = (
-                    _mask_cells(masks[frame], view, sequence.points[frame])
-                    for masks in (sequence.masks, sequence.others)
-                )
-                beside = binary_dilation(target, np.ones((3, 3))) & ~target
-                values.append([_excess(maps["hard"], region, ~target) for region in (beside, others & ~target)])
-        for name, shares in zip(found, np.reshape(values, (-1, 2)).T):
-            if np.isfinite(shares).any():
-                found[name].append(100 * np.nanmean(shares))
-    return {name: np.array(values) for name, values in found.items()}
+        if frames := _frame_pairs(sequence, pairs, gap):
+            videos.append(_sample_measures(sequence, frames, network, spec, compute))
+    columns = 100 * np.reshape(videos, (-1, 3)).T
+    return {name: column[np.isfinite(column)] for name, column in zip(("boundary", "counterparts", "target"), columns)}
 
 
-def _excess(hard: np.ndarray, region: np.ndarray, background: np.ndarray) -> float:
-    """Share of the map on `region` less the region's share of the background; NaN for an empty region."""
-    if not region.any():
-        return np.nan
-    weight = hard[background].sum()
-    return float(hard[region].sum() / weight - region.sum() / background.sum()) if weight > 0 else np.nan
+def _frame_pairs(sequence: Sequence, pairs: int, gap: int) -> list[tuple[int, int]]:
+    """Frames, evenly spread over a video, each with the last annotated one at most `gap` later."""
+    rows = np.flatnonzero(sequence.valid)
+    later = {i: rows[(rows > i) & (rows <= i + gap)] for i in evenly(rows[:-1], pairs)}
+    return [(i, found[-1]) for i, found in later.items() if len(found)]
 
 
-def _mask_cells(mask: np.ndarray, view: dict, point) -> np.ndarray:
-    shown = crop(mask.astype(np.uint8) * 255, point, view["side"], SEARCH, 0)
-    start, stride = round(COVERED[0]), GRID.stride
-    inner = shown[start : start + CELLS * stride, start : start + CELLS * stride]
-    return inner.reshape(CELLS, stride, CELLS, stride).mean((1, 3)) >= 127.5
+def _sample_measures(sequence: Sequence, pairs: list[tuple[int, int]], network, spec, compute: Compute) -> np.ndarray:
+    """The means over a video's frames of what `sample_evidence` measures, (3,); NaN where nothing can be measured."""
+    rows = [row for pair in pairs for row in pair]
+    views = video_views(sequence, rows, spec.scale_rule)
+    maps = [each for i in range(0, len(rows), 2) for each in soft_sample_maps(views[i : i + 2], network, compute, spec)]
+    stride, measures = network.backbone.grid.stride, []
+    for row, view, each in zip(rows, views, maps):
+        target, others = (
+            mask_cells(masks[row], sequence.points[row], view.side, len(each["hard"]), stride)
+            for masks in (sequence.masks, sequence.others)
+        )
+        measures.append(sample_shares(each["hard"], target, others & ~target))
+    return np.ma.masked_invalid(measures).mean(0).filled(np.nan)
+
+
+def sample_shares(hard: np.ndarray, target: np.ndarray, others: np.ndarray) -> tuple[float, float, float]:
+    """What `sample_evidence` measures of one hard negative map (h, w), as shares; NaN where there are no such cells.
+
+    target, others: (h, w) bool, no cell in both.
+    """
+    if not hard.any():
+        return np.nan, np.nan, np.nan
+
+    def excess(cells: np.ndarray) -> float:
+        return float(hard[cells].sum() - cells.sum() / (~target).sum()) if cells.any() else np.nan
+
+    beside = binary_dilation(target, np.ones((3, 3))) & ~target
+    return excess(beside), excess(others), float(hard[target].sum())
+
+
+def mask_cells(mask: np.ndarray, point, side: float, cells: int, stride: int) -> np.ndarray:
+    """Cells (cells, cells) about the middle of the search crop at `point`, `side` that are half covered by a mask."""
+    shown, start = crop(mask.astype(np.uint8) * 255, point, side, SEARCH, 0), (SEARCH - cells * stride) // 2
+    inner = shown[start : start + cells * stride, start : start + cells * stride]
+    return inner.reshape(cells, stride, cells, stride).mean((1, 3)) >= 127.5

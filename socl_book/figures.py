@@ -4,8 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 
-from socl_book.views import COVERED
 from socl_core.geometry import SEARCH
+from socl_core.models.alexnet import GRID
 
 MAP = "cividis"
 SERIES = sns.color_palette("colorblind")
@@ -17,12 +17,15 @@ def style() -> None:
     plt.rcParams |= {"figure.facecolor": "white", "savefig.facecolor": "white", "axes.titlesize": "medium"}
 
 
-def show_map(axis, image: np.ndarray, values: np.ndarray | None, title: str = "") -> None:
-    """Draw a search crop (255, 255, 3) BGR, with a map of the feature grid interpolated over the part it covers."""
+def show_map(axis, image: np.ndarray, values=None, title: str = "", step: int = GRID.stride) -> None:
+    """Draw a search crop (255, 255, 3) BGR, with a map (n, n) about its middle, interpolated.
+
+    step: pixels between two of the map's values, those of a feature cell by default.
+    """
     axis.imshow(image[..., ::-1], extent=(0, SEARCH, SEARCH, 0))
     if values is not None:
-        x, y, w, h = COVERED
-        axis.imshow(values, cmap=MAP, alpha=0.75, extent=(x, x + w, y + h, y), interpolation="bilinear")
+        start, end = (SEARCH - len(values) * step) / 2, (SEARCH + len(values) * step) / 2
+        axis.imshow(values, cmap=MAP, alpha=0.75, extent=(start, end, end, start), interpolation="bilinear")
     axis.set(xlim=(0, SEARCH), ylim=(SEARCH, 0), xticks=[], yticks=[])
     axis.set_title(title)
     for spine in axis.spines.values():

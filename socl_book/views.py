@@ -1,5 +1,6 @@
-"""What one click says about a frame: search crop, score map and soft samples, on the feature grid of AlexNetV1."""
+"""What clicks say about frames, as the pages show it: search crops, boxes in them, and soft samples."""
 
+from collections.abc import Sequence as Rows
 from itertools import product
 
 import numpy as np
@@ -8,18 +9,17 @@ import torch
 from socl_book.clips import data_url
 from socl_core import data
 from socl_core.data.sequence import Sequence
-from socl_core.geometry import EXEMPLAR, SEARCH, context_side, crop
-from socl_core.methods import soft_samples as samples
+from socl_core.geometry import EXEMPLAR, SEARCH, crop
+from socl_core.methods import soft_samples
 from socl_core.models.alexnet import GRID
 from socl_core.models.device import Compute
-from socl_core.prior import top as prior
+from socl_core.prior.click import ClickView, view_click
 from socl_core.prior.objectness import objectness, objectness_of_clicks
-from socl_core.prior.top import LATTICE, score_map
+from socl_core.prior.scale import point_sides
+from socl_core.prior.top import clip_scores, feature_region, score_map, scores_at_cells, softmax_map
 
-CELLS = GRID.cells(SEARCH)
-# Part of a search crop that its features cover: x, y, w, h in pixels from its left top corner.
-COVERED = [float(GRID.centres(SEARCH)[0]) + 0.5 - GRID.stride / 2] * 2 + [float(CELLS * GRID.stride)] * 2
-CLICKS = (-48, -32, -16, 0, 16, 32, 48)  # offsets of the widget's clicks; a target is about 64 crop pixels wide
+MIDDLE = np.full(2, SEARCH / 2)  # of a search crop, where its click is, in pixels from its left top corner
+CLICKS = (-48, -24, 0, 24, 48)  # offsets of the widget's clicks; a target is about 64 crop pixels wide
 
 
 def example_frames(split: str = "dev", count: int = 3) -> list[tuple[str, Sequence, int]]:
@@ -30,78 +30,64 @@ def example_frames(split: str = "dev", count: int = 3) -> list[tuple[str, Sequen
     return frames
 
 
-def search_view(sequence: Sequence, i: int) -> dict:
-    """What a point says about frame i: search crop, windows, score map on the feature grid, and where things are.
+def video_views(sequence: Sequence, rows: Rows[int], rule: str) -> list[ClickView]:
+    """Views of the clicks in some frames of a video, at the scale that a training takes from these frames.
 
-    The crop's scale comes from the windows; the box, where there is one, is given back for display only.
-    Returns crop (255, 255, 3), scores (22, 22), point and box measured in pixels from the crop's left top
-    corner (not from the middle of its first pixel), side of the search region.
+    rule: its `scale_rule`.
     """
-    image, point = sequence.frames[i], sequence.points[i]
-    windows = objectness(image, point)
-    side = context_side(windows.size(), windows.size()) * SEARCH / EXEMPLAR
-    fine = score_map(windows, point, side)
-    scale, middle = SEARCH / side, SEARCH / 2
-    box = None
-    if sequence.boxes is not None:
-        x, y, w, h = sequence.boxes[i]
-        box = [
-            (x - 0.5 - point[0]) * scale + middle,
-            (y - 0.5 - point[1]) * scale + middle,
-            w * scale,
-            h * scale,
-        ]
-    return {
-        "image": crop(image, point, side, SEARCH),
-        "scores": on_feature_grid(fine),
-        "point": [middle, middle],
-        "box": box,
-        "size": windows.size(),
-        "side": side,
-    }
+    images, points = [sequence.frames[i] for i in rows], sequence.points[list(rows)]
+    windows = [objectness(image, point) for image, point in zip(images, points)]
+    sides = point_sides(rule, images, windows, points, np.random.default_rng(0)) * SEARCH / EXEMPLAR
+    return [
+        ClickView(found, found.size(), side, crop(image, point, side, SEARCH), score_map(found, point, side))
+        for image, point, found, side in zip(images, points, windows, sides)
+    ]
 
 
-def on_feature_grid(fine: np.ndarray) -> np.ndarray:
-    """A score map on the stored lattice (G, G) averaged onto the feature cells of a search crop (22, 22)."""
-    per_cell = GRID.stride // LATTICE
-    margin = (len(fine) - CELLS * per_cell) // 2
-    inner = fine[margin : margin + CELLS * per_cell, margin : margin + CELLS * per_cell]
-    # The lattice is symmetric about the crop's middle as the feature grid is, so blocks fall onto cells.
-    return inner.reshape(CELLS, per_cell, CELLS, per_cell).mean((1, 3))
+def box_in_crop(box, point, side: float) -> list[float]:
+    """A box x, y, w, h of the frame in pixels of the search crop at `point`, `side`, from its left top corner."""
+    corner = (np.asarray(box[:2]) - 0.5 - point) * SEARCH / side + MIDDLE
+    return [*corner.tolist(), *(np.asarray(box[2:]) * SEARCH / side).tolist()]
 
 
-def soft_sample_maps(pair: list[dict], network, compute: Compute, spec) -> list[dict[str, np.ndarray]]:
-    """Rows c to e of the paper's figure for a pair of views of one video.
+def soft_sample_maps(pair: list[ClickView], network, compute: Compute, spec) -> list[dict[str, np.ndarray]]:
+    """Rows c to e of the paper's figure for two views of one video, on the crops of a training, not augmented.
 
-    Each frame's template is the GST of the other. Returns per frame top, similarity (NaN on the target) and
-    hard negative map, all (22, 22),.
+    Each frame's template is the GST of the other. Returns per frame top, similarity (NaN on the target) and hard
+    negative map, all (h, h): the cells of a crop of `spec.crop` pixels about the click.
     """
-    batch = torch.stack([torch.from_numpy(view["image"]).permute(2, 0, 1) for view in pair])
+    grid, edge = network.backbone.grid, (SEARCH - spec.crop) // 2
+    inner = slice(edge, SEARCH - edge)
+    images = torch.from_numpy(np.stack([view.image[inner, inner] for view in pair])).permute(0, 3, 1, 2)
     with torch.inference_mode():
-        features = network.eval()(compute.images(batch)).float().cpu()
-    top = prior.top_map(torch.stack([torch.as_tensor(view["scores"]) for view in pair]).float(), spec.eta)
-    gst = samples.global_soft_template(features, top)
-    other = gst.flip(0)
-    similarity = samples.similarity_map(other, features)
-    outside = samples.background(top, spec.background)
-    hard = samples.hard_negative_map(similarity, outside, spec.tau_n)
-    shown = similarity.masked_fill(~outside, torch.nan)
-    return [{"top": t.numpy(), "similarity": s.numpy(), "hard": h.numpy()} for t, s, h in zip(top, shown, hard)]
+        features = network.eval()(compute.images(images)).float().cpu()
+    clipped = clip_scores(np.stack([view.scores for view in pair]).astype(np.float32), grid, spec.eta)
+    top = softmax_map(scores_at_cells(clipped, grid, spec.crop))
+    template = soft_samples.global_soft_template(features, top).flip(0)
+    similarity = soft_samples.similarity_map(template, features)
+    background = soft_samples.background(top, spec.background)
+    hard = soft_samples.hard_negative_map(similarity, background, spec.tau_n)
+    similarity = similarity.masked_fill(~background, torch.nan)
+    return [
+        {"top": t.numpy(), "similarity": s.numpy(), "hard": h.numpy()} for t, s, h in zip(top, similarity, hard)
+    ]
 
 
 def widget_frame(sequence: Sequence, i: int, name: str) -> dict:
     """A frame for `EtaWidget`, with the score maps of clicks in and around the target, in one and the same crop."""
-    view, image, point = search_view(sequence, i), sequence.frames[i], sequence.points[i]
-    offsets = sorted(product(CLICKS, CLICKS), key=lambda offset: offset != (0, 0))  # the annotated click comes first
-    clicks = point + np.array(offsets) * view["side"] / SEARCH
+    image, point = sequence.frames[i], sequence.points[i]
+    view = view_click(image, point)
+    offsets = np.array(sorted(product(CLICKS, CLICKS), key=lambda offset: offset != (0, 0)))  # the annotated one first
+    clicks = point + offsets * view.side / SEARCH
     inside = ((clicks >= 0) & (clicks <= np.array(image.shape[1::-1]) - 1)).all(1)
     windows = objectness_of_clicks(image, clicks[inside])
+    start, length = GRID.covered(SEARCH)
     return {
         "name": name,
-        "image": data_url(view["image"]),
+        "image": data_url(view.image),
         "size": SEARCH,
-        "points": np.add(view["point"], offsets)[inside],
-        "scores": [on_feature_grid(score_map(each, point, view["side"])) for each in windows],
-        "cells": COVERED,
-        "box": view["box"],
+        "points": MIDDLE + offsets[inside],
+        "scores": [feature_region(score_map(each, point, view.side), GRID).numpy() for each in windows],
+        "cells": [start, start, length, length],
+        "box": None if sequence.boxes is None else box_in_crop(sequence.boxes[i], point, view.side),
     }

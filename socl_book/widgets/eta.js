@@ -11,36 +11,48 @@ const PIXELS = 352; // side of the canvases
 // How many of n scores the top-eta fraction holds. The small number undoes the rounding of eta * n.
 const topCount = (eta, n) => Math.max(1, Math.ceil(eta * n - 1e-9));
 
-export function measure(score, mask, eta, temperature = 1, sorted = descending(score)) {
+// The places of a score map averaged onto the feature cells: bilinear values in the middle of each cell.
+function atCells(values, { places, grid }) {
+  const side = places / grid, cells = new Float64Array(grid ** 2);
+  values.forEach((value, i) => {
+    const row = Math.floor(i / places / side), column = Math.floor((i % places) / side);
+    cells[row * grid + column] += value / side ** 2;
+  });
+  return cells;
+}
+
+// What clip and softmax make of a score map of a frame, as training has it. `sorted`: its scores, falling.
+export function measure(score, frame, eta, temperature = 1, sorted = descending(score)) {
   const count = topCount(eta, score.length);
   let clip = 0;
   for (let i = 0; i < count; i++) clip += sorted[i];
   clip /= count;
   const clipped = score.map((s) => Math.min(s, clip));
-  const peak = Math.min(sorted[0], clip);
-  const weights = clipped.map((s) => Math.exp((s - peak) / temperature));
+  const cells = atCells(clipped, frame), peak = Math.max(...cells);
+  const weights = cells.map((s) => Math.exp((s - peak) / temperature));
   const total = weights.reduce((a, b) => a + b, 0);
   const top = weights.map((w) => w / total);
   const entropy = -top.reduce((sum, p) => (p > 0 ? sum + p * Math.log(p) : sum), 0);
-  const mass = mask ? top.reduce((sum, p, i) => sum + p * mask[i], 0) : null;
+  const mass = frame.mask ? top.reduce((sum, p, i) => sum + p * frame.mask[i], 0) : null;
   return { count, clip, clipped, top, entropy, effective: Math.exp(entropy), mass };
 }
 
 const descending = (score) => Float64Array.from(score).sort().reverse();
 
-function sweep(score, mask, temperature, sorted) {
+function sweep(score, frame, temperature, sorted) {
   const rows = [];
   for (let percent = STEP; percent <= MAX; percent += STEP) {
-    rows.push({ percent, ...measure(score, mask, percent / 100, temperature, sorted) });
+    rows.push({ percent, ...measure(score, frame, percent / 100, temperature, sorted) });
   }
   return rows;
 }
 
-// The score maps of a frame, one for each place of the click, each G * G. Stored as float32, used as float64.
-function scoreMaps({ scores, grid }) {
+// The score maps of a frame, one for each click, each of places * places. Stored as float32, used as float64.
+function scoreMaps({ scores, places }) {
   const bytes = Uint8Array.from(atob(scores), (c) => c.charCodeAt(0));
   const all = Float64Array.from(new Float32Array(bytes.buffer));
-  return Array.from({ length: all.length / grid ** 2 }, (_, i) => all.slice(i * grid ** 2, (i + 1) * grid ** 2));
+  const size = places ** 2;
+  return Array.from({ length: all.length / size }, (_, i) => all.slice(i * size, (i + 1) * size));
 }
 
 // Index of the point nearest to [x, y]; one across the direction [dx, dy], if given, counts as twice as far.
@@ -107,16 +119,16 @@ function drawMaps(panels, frame, image, point, score, now, sorted) {
     top.filter = "none";
   }
   const peak = Math.max(...now.top);
-  place(summed, frame, picture(score, frame.grid, low, high), false);
-  place(clipped, frame, picture(now.clipped, frame.grid, low, high), false);
+  place(summed, frame, picture(score, frame.places, low, high), false);
+  place(clipped, frame, picture(now.clipped, frame.places, low, high), false);
   place(top, frame, picture(now.top, frame.grid, 0, peak, (t) => 0.75 * Math.sqrt(t)), true);
   marks(crop, frame, point, false);
   for (const context of [summed, clipped, top]) marks(context, frame, point, true);
 
-  const cells = `${frame.grid} by ${frame.grid} cells`;
+  const places = `${frame.places} by ${frame.places} places`, cells = `${frame.grid} by ${frame.grid} cells`;
   panels[0].say(`Search crop with the annotated point${frame.box ? " and the box" : ""}`);
-  panels[1].say(`Score map, ${cells}, from ${show(low)} to ${show(high)}`);
-  panels[2].say(`Score map clipped at ${show(now.clip)}, ${cells}`);
+  panels[1].say(`Score map, ${places}, from ${show(low)} to ${show(high)}`);
+  panels[2].say(`Score map clipped at ${show(now.clip)}, ${places}`);
   panels[3].say(`TOP map over the crop, ${cells}, largest value ${show(peak)}`);
   panels[1].range(low, high, now.clip);
   panels[2].range(low, high, now.clip);
@@ -191,13 +203,13 @@ function ranked(it, sorted, now) {
   const start = [[x(0), y(low)], [x(0), y(sorted[0])]];
   const end = [[edge, y(sorted[now.count - 1])], [edge, y(low)]];
   const taken = [...start, ...points.slice(0, now.count), ...end];
-  const kept = points.map(([px, py]) => [px, Math.max(py, y(now.clip))]);
+  const clipped = points.map(([px, py]) => [px, Math.max(py, y(now.clip))]);
   it.root.append(svg("path", { class: "taken", d: `${path(taken)}Z` }));
   it.root.append(svg("path", { class: "ghost", d: path(points) }));
-  it.root.append(svg("path", { class: "line", d: path([[x(0), kept[0][1]], ...kept]) }));
+  it.root.append(svg("path", { class: "line", d: path([[x(0), clipped[0][1]], ...clipped]) }));
   const c = y(now.clip);
   it.root.append(svg("line", { class: "now", x1: PLOT.left, x2: PLOT.right, y1: c, y2: c }));
-  const words = `c = ${show(now.clip)} (${now.count} cell${now.count > 1 ? "s" : ""})`;
+  const words = `c = ${show(now.clip)} (${now.count} place${now.count > 1 ? "s" : ""})`;
   const above = c > PLOT.top + 13;
   it.root.append(svg("text", { class: "tick end strong", x: PLOT.right, y: above ? c - 5 : c + 15 }, words));
   it.say(`Clip level ${show(now.clip)}, mean of the ${now.count} largest of ${n} scores.`);
@@ -282,13 +294,13 @@ function controls(model) {
   const output = html("output");
   const presets = html("div", { class: "presets", role: "group", "aria-label": "Values of eta in the paper" });
   const set = (eta) => put(model, { eta });
-  // Zero would take no cell at all. One cell is the least: its mean is the maximum, so nothing is clipped.
-  const oneCell = () => 1 / current(model).grid ** 2;
-  slider.addEventListener("input", () => set(Number(slider.value) / 100 || oneCell()));
+  // Zero would take no score at all. One is the least: its mean is the maximum, so nothing is clipped.
+  const oneScore = () => 1 / current(model).places ** 2;
+  slider.addEventListener("input", () => set(Number(slider.value) / 100 || oneScore()));
   chooser.addEventListener("change", () => put(model, { point: 0, frame: Number(chooser.value) }));
   for (const value of [0, ...PAPER]) {
     const button = html("button", { type: "button" }, value ? `${value} %` : "no clip");
-    button.addEventListener("click", () => set(value / 100 || oneCell()));
+    button.addEventListener("click", () => set(value / 100 || oneScore()));
     presets.append(button);
   }
   const root = html(
@@ -343,7 +355,7 @@ function render({ model, el }) {
   const panels = [panel("frame", legend()), panel("score map S"), panel("clipped map S̃"), panel("TOP map")];
   const numbers = tiles();
   const charts = {
-    ranked: chart("scores in order", "rank of the cell"),
+    ranked: chart("scores in order", "rank of the score"),
     effective: chart("effective cells", "η, %"),
     mass: chart("mass inside the box", "η, %"),
   };
@@ -372,12 +384,12 @@ function render({ model, el }) {
   const select = () => {
     score = maps[pointOf(model)];
     sorted = descending(score);
-    rows = sweep(score, frame.mask, model.get("temperature"), sorted);
+    rows = sweep(score, frame, model.get("temperature"), sorted);
     draw();
   };
   const draw = () => {
     const eta = model.get("eta"), temperature = model.get("temperature"), point = pointOf(model);
-    const now = measure(score, frame.mask, eta, temperature, sorted);
+    const now = measure(score, frame, eta, temperature, sorted);
     control.update(eta, now);
     moveHandle();
     drawMaps(panels, frame, image, point, score, now, sorted);
@@ -387,7 +399,7 @@ function render({ model, el }) {
     againstEta(charts.mass, rows, (r) => r.mass, 1, percent, now, eta);
     numbers.all.clip.value.textContent = show(now.clip, 4);
     numbers.all.entropy.value.textContent = show(now.entropy, 4);
-    numbers.all.effective.value.textContent = `${show(now.effective, 4)} of ${score.length}`;
+    numbers.all.effective.value.textContent = `${show(now.effective, 4)} of ${now.top.length}`;
     numbers.all.mass.value.textContent = now.mass === null ? "no box" : percent(now.mass);
     // Full precision, for the test that compares this page with Python.
     const { clip, entropy, effective, mass } = now;

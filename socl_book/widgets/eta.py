@@ -8,7 +8,12 @@ import traitlets
 
 from socl_book.widgets.source import script, style
 from socl_core.errors import UsageError
-from socl_core.prior.top import clip_level, entropy, mass_inside, softmax_map
+from socl_core.geometry import SEARCH
+from socl_core.models.alexnet import GRID
+from socl_core.prior.top import LATTICE, clip_level, clip_scores, entropy, mass_inside, scores_at_cells, softmax_map
+
+CELLS = GRID.cells(SEARCH)  # along one side of the feature grid of a search crop
+PLACES = CELLS * GRID.stride // LATTICE  # along one side of the score map that these cells cover
 
 
 class EtaWidget(anywidget.AnyWidget):
@@ -19,8 +24,8 @@ class EtaWidget(anywidget.AnyWidget):
         image   data URL of the square search crop
         size    side of the crop in px
         points  P places of the click, [x, y] in px of the crop; the first is the annotated one
-        scores  their score maps S, (P, G, G); kept and compared as float32
-        cells   [x, y, w, h] in px of the crop that the G x G cells cover; the whole crop if left out
+        scores  their score maps S where feature cells lie, (P, 44, 44); kept and compared as float32
+        cells   [x, y, w, h] in px of the crop that the 22 x 22 cells cover; the whole crop if left out
         box     [x, y, w, h] in px of the crop, or None; shown to the reader, used by no step of the method
     eta: 0 < eta <= 1. frame: index into `frames`. point: index into the frame's points. temperature: T > 0 of
     softmax(S / T), which the paper does not have [R]; 1 leaves it out.
@@ -57,11 +62,11 @@ class EtaWidget(anywidget.AnyWidget):
         frame: one of a widget's `frames`. `mass` is the share of the TOP map inside the box, None without one.
         """
         scores = score_maps(frame)[point]
-        clip = float(clip_level(scores, eta))
-        top = softmax_map(scores.clip(max=clip) / check_temperature(temperature))
+        clipped = scores_at_cells(clip_scores(scores, GRID, eta), GRID)
+        top = softmax_map(clipped / check_temperature(temperature))
         nats = float(entropy(top))
         mass = None if frame["mask"] is None else float(mass_inside(top, np.reshape(frame["mask"], top.shape)))
-        return {"clip": clip, "entropy": nats, "effective": float(np.exp(nats)), "mass": mass}
+        return {"clip": float(clip_level(scores, eta)), "entropy": nats, "effective": float(np.exp(nats)), "mass": mass}
 
 
 def check_temperature(temperature: float) -> float:
@@ -77,10 +82,10 @@ def plain_frame(frame: dict) -> dict:
     if missing:
         raise UsageError(f"frame for EtaWidget: {', '.join(sorted(missing))} missing")
     scores, points = np.asarray(frame["scores"], "<f4"), np.asarray(frame["points"], np.float64)
-    expected = (len(points), *scores.shape[-1:] * 2)
+    expected = (len(points), PLACES, PLACES)
     if scores.shape != expected or points.shape != (len(points), 2) or not scores.size or not np.isfinite(scores).all():
         raise UsageError(
-            f"frame '{frame['name']}': expected P points and P x G x G finite scores, "
+            f"frame '{frame['name']}': expected P points and P x {PLACES} x {PLACES} finite scores, "
             f"found {points.shape} and {scores.shape}"
         )
     size = float(frame["size"])
@@ -91,18 +96,19 @@ def plain_frame(frame: dict) -> dict:
         "image": str(frame["image"]),
         "size": size,
         "scores": base64.b64encode(scores.tobytes()).decode(),
-        "grid": scores.shape[-1],
+        "places": PLACES,
+        "grid": CELLS,
         "cells": cells,
         "points": points.tolist(),
         "box": box,
-        "mask": None if box is None else coverage(box, cells, scores.shape[-1]).ravel().tolist(),
+        "mask": None if box is None else coverage(box, cells, CELLS).ravel().tolist(),
     }
 
 
 def score_maps(frame: dict) -> np.ndarray:
-    """The score maps (P, G, G) float64 of a plain frame."""
+    """The score maps (P, 44, 44) float64 of a plain frame."""
     scores = np.frombuffer(base64.b64decode(frame["scores"]), "<f4")
-    return scores.reshape(-1, frame["grid"], frame["grid"]).astype(np.float64)
+    return scores.reshape(-1, PLACES, PLACES).astype(np.float64)
 
 
 def coverage(box: list[float], cells: list[float], grid: int) -> np.ndarray:

@@ -88,7 +88,7 @@ function choices(label, names, pick) {
   return { root, mark };
 }
 
-function controls(model, clip) {
+function controls(model, clip, redraw) {
   const set = (name, value) => {
     model.set(name, value);
     model.save_changes();
@@ -105,16 +105,18 @@ function controls(model, clip) {
     timer = null;
     play.textContent = "Play";
     play.setAttribute("aria-pressed", "false");
+    redraw();
   };
   const start = () => {
     timer = setInterval(() => set("frame", (model.get("frame") + 1) % clip.frames.length), PAUSE);
     play.textContent = "Pause";
     play.setAttribute("aria-pressed", "true");
+    redraw();
   };
   play.addEventListener("click", () => (timer === null ? start() : stop()));
   slider.addEventListener("input", () => {
-    stop();
     set("frame", Number(slider.value));
+    stop();
   });
   const root = html(
     "div", { class: "controls" }, tracker.root, head.root, play,
@@ -127,7 +129,7 @@ function controls(model, clip) {
     output.textContent = `${now.frame + 1} of ${clip.frames.length}`;
     slider.setAttribute("aria-valuetext", output.textContent);
   };
-  return { root, update, stop, playing: () => timer !== null };
+  return { root, update, playing: () => timer !== null, destroy: () => clearInterval(timer) };
 }
 
 // ---- the widget ------------------------------------------------------------------------------------------
@@ -135,7 +137,7 @@ function controls(model, clip) {
 function render({ model, el }) {
   const clip = model.get("clip");
   const images = clip.frames.map((source) => Object.assign(new Image(), { src: source, onload: () => draw() }));
-  const control = controls(model, clip);
+  const control = controls(model, clip, () => draw());
   const frame = screen("tracked box, truth dashed", clip.size);
   const response = screen("response", clip.size), similarity = screen("similarity to the first target", clip.size);
   const chart_ = chart("overlap with the truth", "frame");
@@ -166,16 +168,17 @@ function render({ model, el }) {
     drawOverlaps(chart_, clip, run, now.frame);
     // Full precision, for the test that compares this page with Python.
     Object.assign(root.dataset, { ...now, overlap: here ?? "", mean });
-    if (control.playing()) return; // a reader's voice would never come to an end
-    const words = here === null ? "has no truth to compare with" : `overlaps the truth by ${percent(here)}`;
     const name = `${now.tracker} ${now.head ? "with" : "without"} head`;
-    summary.textContent = `${name}: this frame ${words}; the mean of all frames is ${percent(mean)}.`;
+    const words = here === null ? "has no truth to compare with" : `overlaps the truth by ${percent(here)}`;
+    // Of the frame only at rest: while it plays, a reader's voice would never come to an end.
+    const sentence = control.playing() ? "" : `this frame ${words}; `;
+    summary.textContent = `${name}: ${sentence}the mean of all frames is ${percent(mean)}.`;
   };
   const watched = ["tracker", "head", "frame"].map((name) => `change:${name}`);
   for (const event of watched) model.on(event, draw);
   draw();
   return () => {
-    control.stop();
+    control.destroy();
     for (const event of watched) model.off(event, draw);
   };
 }

@@ -104,7 +104,7 @@ def _compare_with_python(widget, frames: list[dict], etas, temperatures=(0, -0.5
         for percent in etas:
             _slide(slider, percent)
             assert _equals_python(widget, frame)["eta"] == pytest.approx(
-                percent / 100 or 1 / frame["grid"] ** 2, abs=1e-15
+                percent / 100 or 1 / frame["places"] ** 2, abs=1e-15
             )
         box.check()
         for log in temperatures:

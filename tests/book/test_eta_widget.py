@@ -10,11 +10,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from tiny import disc_video
 
-from socl_book.widgets.eta import EtaWidget, coverage, score_maps
+from socl_book.views import widget_frame
+from socl_book.widgets.eta import EtaWidget, coverage
 from socl_core.errors import UsageError
-from socl_core.prior.top import entropy, top_map
+from socl_core.methods.batches import Batch, Batches
+from socl_core.methods.crops import CropStore
+from socl_core.methods.spec import make_spec
+from socl_core.models.device import Compute
+from socl_core.prior.click import view_click
+from socl_core.prior.top import entropy
 
 HOST = Path(__file__).parents[2] / "book" / "assets" / "widget-host.js"
 ETAS = [0, 0.5, 1, 2.5, 5, 7.5, 10, 12.5, 15, 20, 25, 33, 40]
@@ -27,17 +35,17 @@ def image(size, seed):
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def synthetic(name, grid, scale, box, seed):
+def synthetic(name, scale, box, seed):
     rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:grid, :grid] / grid - 0.45
-    score = scale * np.exp(-20 * (x**2 + y**2)) + rng.random((grid, grid))
+    y, x = np.mgrid[:44, :44] / 44 - 0.45
+    score = scale * np.exp(-20 * (x**2 + y**2)) + rng.random((44, 44))
     return dict(name=name, image=image(64, seed), size=64, scores=score[None], points=[[29, 29]], box=box)
 
 
 def movable(seed):
     """A frame with nine places of the click; its peak is where the click is."""
     places = sorted(itertools.product((20, 30, 40), repeat=2), key=lambda place: place != (30, 30))
-    y, x = (np.mgrid[:22, :22] + 0.5) * 64 / 22
+    y, x = (np.mgrid[:44, :44] + 0.5) * 64 / 44
     scores = [20 * np.exp(-((x - px) ** 2 + (y - py) ** 2) / 90) for px, py in places]
     return dict(
         name="movable", image=image(64, seed), size=64, scores=scores, points=places, box=[22, 22, 20, 18]
@@ -48,10 +56,10 @@ def movable(seed):
 def widget():
     return EtaWidget(
         [
-            synthetic("large range", 22, 30.0, [16, 20, 24.5, 20], 0),
-            synthetic("flat", 20, 0.0, [10, 10, 30, 30], 1),
-            synthetic("no box </script> <!--", 7, 5.0, None, 2),
-            {**synthetic("ties", 10, 0.0, [0, 0, 64, 64], 3), "scores": np.repeat([3.0, 1.0], 50).reshape(1, 10, 10)},
+            synthetic("large range", 30.0, [16, 20, 24.5, 20], 0),
+            synthetic("flat", 0.0, [10, 10, 30, 30], 1),
+            synthetic("no box </script> <!--", 5.0, None, 2),
+            {**synthetic("ties", 0.0, [0, 0, 64, 64], 3), "scores": np.repeat([3.0, 1.0], 968).reshape(1, 44, 44)},
             movable(4),
         ]
     )
@@ -63,7 +71,9 @@ def transcription(frame, eta, point=0, temperature=1.0):
     scores = np.array([number for (number,) in numbers]).reshape(len(frame["points"]), -1)[point]
     largest = np.sort(scores)[::-1][: max(1, math.ceil(eta * scores.size - 1e-9))]
     clip = largest.mean()
-    weights = np.exp((np.minimum(scores, clip) - clip) / temperature)
+    clipped = np.minimum(scores, clip).reshape(44, 44)
+    cells = np.array([clipped[y : y + 2, x : x + 2].mean() for y in range(0, 44, 2) for x in range(0, 44, 2)])
+    weights = np.exp((cells - clip) / temperature)
     top = weights / weights.sum()
     entropy = -sum(p * math.log(p) for p in top if p > 0)
     mass = None if frame["mask"] is None else sum(p * m for p, m in zip(top, frame["mask"]))
@@ -81,10 +91,18 @@ def test_compute_equals_the_formulas(widget, eta):
                 assert found[name] == pytest.approx(expected[name], rel=1e-9), name
 
 
-def test_without_a_temperature_the_map_is_the_top_map(widget):
-    for frame in widget.frames:
-        top = top_map(score_maps(frame)[0], 0.1)
-        assert EtaWidget.compute(frame, 0.1)["entropy"] == pytest.approx(float(entropy(top)), rel=1e-12)
+def test_a_frame_of_a_video_has_the_top_map_that_trains():
+    """The map that a reader drags is the one of a training on crops of 255 pixels, not augmented."""
+    video = disc_video(0)
+    widget = EtaWidget([widget_frame(video, 1, "a disc")])
+    spec = make_spec("smoke", "socl-siam", crop=255)
+    views = [view_click(video.frames[i], video.points[i]) for i in range(4)]
+    scores = np.stack([view.scores for view in views])
+    images = np.stack([view.image for view in views])
+    store = CropStore(images, scores, np.array([0, 0, 1, 1]), np.arange(4), np.array([view.side for view in views]))
+    batches = Batches(store, spec, Compute.choose("cpu"))
+    trained = batches.top_maps(Batch.plain(torch.tensor([1])), 255)[0]
+    assert EtaWidget.compute(widget.frames[0], spec.eta)["entropy"] == pytest.approx(float(entropy(trained)), rel=1e-6)
 
 
 def test_coverage_of_cells_by_a_box():
@@ -96,11 +114,11 @@ def test_coverage_of_cells_by_a_box():
 
 
 def test_mistakes_are_named(widget):
-    good = synthetic("good", 22, 1.0, None, 0)
+    good = synthetic("good", 1.0, None, 0)
     with pytest.raises(UsageError, match="points missing"):
         EtaWidget([{k: v for k, v in good.items() if k != "points"}])
-    for wrong in (good["scores"][0], good["scores"][:, 1:], np.full((1, 22, 22), np.nan), np.zeros((2, 22, 22))):
-        with pytest.raises(UsageError, match="frame 'good': expected P points and P x G x G finite scores"):
+    for wrong in (good["scores"][0], good["scores"][:, 1:], np.full((1, 44, 44), np.nan), np.zeros((2, 44, 44))):
+        with pytest.raises(UsageError, match="frame 'good': expected P points and P x 44 x 44 finite scores"):
             EtaWidget([{**good, "scores": wrong}])
     with pytest.raises(UsageError, match="0 < eta <= 1"):
         EtaWidget([good], eta=0)
