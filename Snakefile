@@ -6,6 +6,7 @@ from pathlib import Path
 from socl_book import tables as experiments
 from socl_core import data
 from socl_book.build import notebook_code
+from socl_book.command_page import command_page
 from socl_core.runs.identity import code_hash
 from socl_core.runs.store import Run
 from socl_core.methods.spec import PROTOCOL_FOLDER
@@ -55,7 +56,9 @@ rule html:
         "_config.yml",
         [str(p) for p in Path("book").rglob("*") if p.suffix in {".md", ".yml", ".bib", ".css", ".js", ".svg"} and not MADE & {*p.parts}],
     output: "_build/html/index.html"
-    params: records=code_hash("socl_book.records", *data.layout_modules())
+    params:
+        records=code_hash("socl_book.records", *data.layout_modules()),
+        commands=command_page(),
     shell: f"socl book build --protocol {PROTOCOL}"
 
 

@@ -1,52 +1,98 @@
-"""The numbers that the README shows are those of the recorded runs."""
+"""The README and the pages of prose: their commands are ones that the program takes, their links lead somewhere."""
 
-from collections import Counter
+import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
+import typer
+import yaml
+from typer.testing import CliRunner
 
-from socl_book import tables as experiments
-from socl_book.results import difference
-from socl_book.tables import recorded_results
-from socl_book.verdicts import judged, of_table
+from socl_book.command_page import command_page
+from socl_core.commands.main import app
+from socl_core.data import LAYOUTS
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-
-
-SHOWN = ("1", "2", "3", "4", "noise", "real", "transt", "template")
-FIRST = ("GOT-10k AO", "TrackingNet AUC", "LaSOT AUC")  # columns of Table 1, which is too wide for the README
-
-
-def lines(tables=SHOWN):
-    """Lines of the README's tables, one a row of which all cells are recorded."""
-    for table in map(experiments.find_table, tables):
-        for row in table.rows:
-            cells = [c for c in table.cells if c.row == row and (table.name != "1" or c.column in FIRST)]
-            found = [experiments.describe_cell(cell, "laptop") for cell in cells]
-            if all(cell["recorded_n"] for cell in found):
-                shown = ("{:.1f} [{:.1f}, {:.1f}]".format(c["recorded"], *c["recorded_interval"]) for c in found)
-                yield f"| {row} | {' | '.join(shown)} |"
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+PROSE = [README, *sorted((ROOT / "book").glob("*.md"))]
+LARGEST = 7 * 1024
 
 
-@pytest.mark.parametrize("line", list(lines()))
-def test_readme_shows_the_recorded_numbers(line):
-    assert line in README
+def commands(path: Path, program: str) -> list[str]:
+    """Commands of a program in the code of a page, without comments; those of `program` in tables too."""
+    text = path.read_text().replace("\\\n", " ")
+    blocks = re.findall(r"^```bash\n(.*?)^```", text, re.S | re.M) + re.findall(r"`([^`\n]+)`", text)
+    lines = [line.split(" #")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if re.match(rf"{program} [a-z-]", line) and "COMMAND" not in line]
 
 
-def test_readme_has_all_rows():
-    assert len(list(lines(["2"]))) == len(experiments.find_table("2").rows)
+@pytest.mark.parametrize(
+    ("page", "line"), [(path.name, line) for path in PROSE for line in commands(path, "socl")], ids=str
+)
+def test_every_command_is_one_that_the_program_takes(page, line):
+    command, words = typer.main.get_command(app), shlex.split(line)[1:]
+    context = typer.Context(command, info_name="socl")
+    while hasattr(command, "commands") and words != ["--help"]:
+        name, command, words = command.resolve_command(context, words)
+        context = typer.Context(command, info_name=name, parent=context)
+    if words and words != ["--help"]:  # else it is named, not called
+        command.parse_args(context, words)
 
 
-def test_readme_counts_the_verdicts_of_the_recorded_runs():
-    verdicts = Counter(judged(claim, "laptop")["verdict"] for name in "1234" for claim in of_table(name))
-    verdicts.update(judged(claim, "laptop")["verdict"] for claim in of_table("noise"))
-    words = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
-    assert f"of {verdicts.total()} claims about trackers: {words}" in " ".join(README.split())
+@pytest.mark.parametrize("path", PROSE, ids=lambda path: path.name)
+def test_other_commands_exist_too(path):
+    targets = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.M)[1].split()
+    assert {line.split()[1] for line in commands(path, "make")} <= {*targets}
+    for line in commands(path, "papermill"):
+        source, *rest = shlex.split(line)[1:]
+        cell = next(c for c in json.loads((ROOT / source).read_text())["cells"] if c["cell_type"] == "code")
+        known = re.findall(r"^(\w+) =", "".join(cell["source"]), re.M)
+        assert {rest[i + 1] for i, word in enumerate(rest) if word == "-p"} <= {*known}
 
 
-def test_readme_shows_what_more_weight_on_second_matches_costs():
-    cells = {cell.row: cell for cell in experiments.find_table("transt").cells if cell.column == "SoCL-TransT"}
-    kept, heavy = (recorded_results(cells[row], "laptop") for row in (experiments.KEPT, experiments.HEAVY))
-    d = difference(kept, heavy, "got10k_ao")
-    words = f"SoCL-TransT loses {d.mean:.1f} points of AO by it [{d.low:.1f}, {d.high:.1f}]"
-    assert words in " ".join(README.split())
+def test_the_readme_is_short():
+    assert len(README.read_bytes()) <= LARGEST
+
+
+def test_links_and_paths_of_the_readme_lead_somewhere():
+    text = README.read_text()
+    targets = [each for each in re.findall(r"\]\(([^)]+)\)", text) if not each.startswith("http")]
+    targets += re.findall(r"`((?:socl_core|socl_book|book|notebooks)/[^`]*)`", text)
+    assert len(targets) > 10 and not [each for each in targets if not (ROOT / each).exists()]
+
+
+def test_the_readme_says_of_claims_what_the_recorded_runs_say():
+    claims = json.loads(CliRunner().invoke(app, ["claims", "--protocol", "laptop", "--json"]).stdout)["claims"]
+    verdicts = [claim["verdict"] for claim in claims if claim["difference"] is not None]
+    most = verdicts.count("inconclusive") > len(verdicts) / 2
+    assert most == ("Most are inconclusive so far" in README.read_text())
+
+
+def test_the_page_of_data_sets_names_every_layout():
+    text = (ROOT / "book/data_sets.md").read_text()
+    assert not [name for name in LAYOUTS if f"`{name}/" not in text and f"{name}:" not in text]
+
+
+def test_the_page_of_dependencies_names_every_package():
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"].values()
+    packages = {re.match(r"[\w.-]+", each)[0] for each in sum(extras, project["dependencies"])} - {"socl-book"}
+    rows = re.findall(r"^\| ([\w., -]+?) \|", (ROOT / "book/dependencies.md").read_text(), re.M)
+    assert {name for row in rows for name in row.split(", ")} - {"package"} == packages
+
+
+def test_the_page_of_commands_has_a_section_for_each():
+    page = command_page()
+    for name in ("train", "data check", "book make", "table", "gc"):
+        assert f"## `socl {name}`\n\n```text\nUsage: socl {name} " in page
+    assert "socl run" not in page  # for the store alone
+
+
+def test_every_page_of_prose_is_in_the_table_of_contents():
+    parts = yaml.safe_load((ROOT / "book/_toc.yml").read_text())["parts"]
+    listed = {chapter["file"] for part in parts for chapter in part["chapters"]}
+    assert {path.stem for path in PROSE[1:]} - {"index"} == {name for name in listed if "/" not in name}
