@@ -1,29 +1,30 @@
-"""From notebooks to pages: execute one notebook, fetch the formula renderer, build the HTML.
+"""From notebooks to pages: run what is missing, execute one notebook, build the HTML.
 
-The command line and the Snakefile call these three functions; nothing here knows what is on a page.
+The command line and the Snakefile call these functions; nothing here knows what is on a page.
 """
 
 import ast
 import hashlib
+import importlib.util
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tarfile
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from socl_core import data
 from socl_core.data.files import write_atomic
-from socl_core.errors import SoclError, UsageError, unknown
+from socl_core.errors import DataError, SoclError, UsageError, unknown
+from socl_core.methods.spec import read_protocol
 from socl_core.runs.identity import code_hash, imports, module_path
 from socl_core.runs.locks import lock
 from socl_core.runs.store import RUNS
 
-MATHJAX, SCRIPT, FONTS = "mathjax@3.2.2", "tex-mml-chtml.js", "output/chtml/fonts/woff-v2"
+SCRIPT, FONTS = "tex-mml-chtml.js", "output/chtml/fonts/woff-v2"
+PROGRAMS = Path(sys.executable).parent  # of this environment, whether it is activated or not
 FAILED = Path("runs/failed")
 SCREEN = 24  # lines of a cause that still fit on one screen
 
@@ -35,7 +36,8 @@ def execute(notebook: Path, out: Path, parameters: dict | None = None) -> Path:
     until then it has a temporary name beside it. A run that fails is kept as `runs/failed/<name>.ipynb`.
 
     Raises:
-        UsageError: there is no such notebook, or it has no parameter of a given name.
+        UsageError: there is no such notebook, it has no parameter of a given name, or `out` is no name of one.
+        DataError: the file is no notebook.
         SoclError: a cell failed; the message holds the end of the traceback.
     """
     import papermill  # slow to import, and only this function needs it
@@ -43,6 +45,9 @@ def execute(notebook: Path, out: Path, parameters: dict | None = None) -> Path:
     notebook, out, parameters = Path(notebook), Path(out), dict(parameters or {})
     if not notebook.is_file():
         raise UsageError(f"there is no notebook '{notebook}'")
+    if out.suffix != ".ipynb":
+        raise UsageError(f"expected the name of a notebook, such as {notebook.name}, to write to; found '{out}'")
+    read_notebook(notebook)
     known = papermill.inspect_notebook(str(notebook))
     for name, value in parameters.items():  # papermill itself would only warn
         if name not in known:
@@ -66,6 +71,18 @@ def execute(notebook: Path, out: Path, parameters: dict | None = None) -> Path:
             where = f"\nthe notebook up to the failure: {kept}" if kept else ""
             raise SoclError(f"{notebook}: {_cause(error)}{where}") from error
     return out
+
+
+def read_notebook(path: Path):
+    """The notebook in a file. Raises `DataError` for what is no notebook."""
+    import nbformat
+
+    try:
+        page = nbformat.read(path, as_version=4)
+        nbformat.validate(page)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, nbformat.ValidationError) as error:
+        raise DataError(f"{path} is no notebook, or a damaged one ({type(error).__name__})") from error
+    return page
 
 
 def _unknown_parameter(notebook: Path, name: str, known: dict) -> UsageError:
@@ -110,7 +127,7 @@ def _finish(partial: Path, notebook: Path, out: Path) -> None:
     """Give the copy its final name, inside (no machine paths) and outside, and fold the injected parameters."""
     import nbformat
 
-    page = nbformat.read(partial, as_version=4)
+    page = read_notebook(partial)
     page.metadata.setdefault("papermill", {}).update(input_path=notebook.name, output_path=out.name)
     for cell in page.cells:
         if "injected-parameters" in cell.metadata.get("tags", []):
@@ -122,9 +139,7 @@ def _finish(partial: Path, notebook: Path, out: Path) -> None:
 def notebook_code(notebook: Path) -> str:
     """Hash of a notebook's code cells, of all that they import from this package and of all layouts of data: when it
     changes, the notebook has to run again. Its prose does not count."""
-    import nbformat
-
-    cells = [cell for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code"]
+    cells = [cell for cell in read_notebook(notebook).cells if cell.cell_type == "code"]
     modules = {name for cell in cells for name in imports(ast.parse(cell.source)) if module_path(name)}
     own = json.dumps([(cell.source, cell.metadata) for cell in cells], sort_keys=True)
     return f"{hashlib.sha256(own.encode()).hexdigest()[:16]}-{code_hash(*sorted(modules), *data.layout_modules())}"
@@ -134,7 +149,7 @@ def renew_prose(sources: Path = Path("notebooks"), executed: Path = Path("book/e
     """Give executed notebooks the prose that their sources have now; what was executed stays as it is.
 
     A copy whose code is not that of its source is left alone: it has to run again. One without a source is removed:
-    Sphinx would build a page that no other leads to.
+    Sphinx would build a page that no other leads to. Raises `DataError` for a damaged one.
     """
     import nbformat
 
@@ -142,7 +157,7 @@ def renew_prose(sources: Path = Path("notebooks"), executed: Path = Path("book/e
         if not (source := sources / path.name).is_file():
             path.unlink()
             continue
-        copy, now = nbformat.read(path, as_version=4), nbformat.read(source, as_version=4)
+        copy, now = read_notebook(path), read_notebook(source)
         injected = [cell for cell in copy.cells if "injected-parameters" in cell.metadata.get("tags", [])]
         run = [cell for cell in copy.cells if cell.cell_type == "code" and cell not in injected]
         if [cell.source for cell in run] != [cell.source for cell in now.cells if cell.cell_type == "code"]:
@@ -160,51 +175,29 @@ def renew_prose(sources: Path = Path("notebooks"), executed: Path = Path("book/e
 def make(protocol: str, cores: int, profile: Path | None = None) -> None:
     """Runs, notebooks and pages, as far as they are missing or out of date, by Snakemake.
 
-    Raises `SoclError` while another build works in this folder, and when a step fails.
+    Raises `UsageError` for an unknown protocol, `SoclError` while another build works in this folder, and when a step
+    fails.
     """
+    read_protocol(protocol)
+    programs = {"PATH": os.pathsep.join([str(PROGRAMS), os.environ.get("PATH", "")])}  # the steps call `socl`
     with lock(RUNS / "build.lock", "builds the book in this folder") as held:
-        command = ["snakemake", "--cores", str(cores), "--config", f"protocol={protocol}"]
+        command = [PROGRAMS / "snakemake", "--cores", str(cores), "--config", f"protocol={protocol}"]
         # Our lock ends with the processes that hold it; Snakemake's own would outlive a killed build.
         command += ["--quiet", "all", "--rerun-incomplete", "--nolock", "html"]
         command += ["--profile", str(profile)] if profile else []
-        if subprocess.run(command, stdin=subprocess.DEVNULL, pass_fds=[held.fileno()]).returncode:
+        options = {"stdin": subprocess.DEVNULL, "pass_fds": [held.fileno()], "env": os.environ | programs}
+        if subprocess.run(command, **options).returncode:
             raise SoclError("the build stopped at the step above; finished steps are kept, the same command goes on")
 
 
-def fetch_mathjax(target: Path = Path("book/assets/mathjax")) -> bool:
-    """Put a local copy of MathJax under `target`; True if formulas will need no network when a page is read.
+def copy_mathjax(target: Path) -> None:
+    """Put the script and the fonts of MathJax under `target`, so that formulas need no network when a page is read.
 
-    Without npm, or when npm cannot fetch the package, a stub asks the network for MathJax at that time.
+    They come from an installed package; Sphinx's own way of using it would copy 24 MB in place of 1.5.
     """
-    target = Path(target)
-    if (target / FONTS).is_dir() and (target / SCRIPT).is_file():
-        return True
-    npm = shutil.which("npm")
-    with tempfile.TemporaryDirectory() as scratch:
-        if npm is None:
-            reason = "npm is not installed"
-        else:
-            done = subprocess.run([npm, "pack", MATHJAX, "--silent"], cwd=scratch, capture_output=True)
-            if done.returncode == 0:
-                _unpack_mathjax(next(Path(scratch).glob("*.tgz")), Path(scratch), target)
-                return True
-            reason = f"npm could not fetch {MATHJAX}"
-    print(f"{reason}: formulas will need the network (or install npm and build again)", file=sys.stderr)
-    from sphinx.ext.mathjax import MATHJAX_URL
-
-    target.mkdir(parents=True, exist_ok=True)
-    script = f"Object.assign(document.createElement('script'), {{src: '{MATHJAX_URL}'}})"
-    (target / SCRIPT).write_text(f"document.head.append({script});\n")
-    return False
-
-
-def _unpack_mathjax(archive: Path, scratch: Path, target: Path) -> None:
-    with tarfile.open(archive) as tar:
-        tar.extractall(scratch, filter="data")
-    source = scratch / "package/es5"
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(source / FONTS, target / FONTS)
-    shutil.copy(source / SCRIPT, target)  # last: script and fonts together mean that the copy is whole
+    source = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent / "static/mathjax"
+    shutil.copytree(source / FONTS, target / FONTS, dirs_exist_ok=True)
+    shutil.copy(source / SCRIPT, target)
 
 
 def build(out: Path = Path("."), book: Path = Path("book"), config: Path = Path("_config.yml")) -> Path:
@@ -215,12 +208,13 @@ def build(out: Path = Path("."), book: Path = Path("book"), config: Path = Path(
     """
     made = Path(out) / "_build"
     log, page = made / "book.log", made / "html" / "index.html"
-    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(book)]
+    command = [PROGRAMS / "jupyter-book", "build", str(book)]
     command += ["--config", str(config), "--path-output", str(out), "-W", "-n", "--keep-going"]
     with lock(made / "lock", "builds these pages") as held:
         # A second, incremental run would not repeat the warnings of pages it does not read again, and pass.
         for old in ("html", ".doctrees", ".jupyter_cache"):
             shutil.rmtree(made / old, ignore_errors=True)
+        copy_mathjax(book / "assets/mathjax")
         pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         process = subprocess.Popen(command, **pipe, pass_fds=[held.fileno()])  # which holds the lock to its own end
         lines = [_show(line) for line in _tee(process.stdout, log)]

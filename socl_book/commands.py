@@ -51,14 +51,13 @@ def build(
 ) -> None:
     """Build the HTML from the executed notebooks and the records of runs, with the prose that sources have now."""
     from socl_book.build import build as build_pages
-    from socl_book.build import fetch_mathjax, renew_prose
+    from socl_book.build import renew_prose
     from socl_book.command_page import write_command_page
     from socl_book.records import write_pages
 
     renew_prose()
     write_command_page()
     write_pages(protocol)
-    fetch_mathjax()
     build_pages()
 
 

@@ -1,4 +1,4 @@
-"""Formulas without npm, warnings that fail the build, and the words of figures and clips."""
+"""Formulas without a network, warnings that fail the build, and the words of figures and clips."""
 
 import base64
 import shutil
@@ -16,19 +16,20 @@ from socl_core.errors import DataError, SoclError
 ROOT = Path(__file__).parents[2]
 
 
-def test_without_npm_the_build_goes_on(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(book.shutil, "which", lambda name: None)
-    assert book.fetch_mathjax(tmp_path / "mathjax") is False
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1 and "npm is not installed" in said and "need the network" in said
-    assert "script" in (tmp_path / "mathjax" / "tex-mml-chtml.js").read_text()
-
-
-def test_a_whole_copy_is_not_fetched_again(monkeypatch, tmp_path):
-    (tmp_path / book.FONTS).mkdir(parents=True)
-    (tmp_path / book.SCRIPT).write_text("")
-    monkeypatch.setattr(book.subprocess, "run", lambda *a, **k: pytest.fail("asked npm"))
-    assert book.fetch_mathjax(tmp_path) is True
+@pytest.mark.browser
+def test_formulas_need_no_network(open_page, tmp_path):
+    book.copy_mathjax(tmp_path / "mathjax")
+    (tmp_path / "page.html").write_text(
+        '<!DOCTYPE html><title>x</title><p class="math">\\(S(p) = \\sum_k s_k\\,\\mathbf 1[p \\in b_k]\\)</p>'
+        '<script src="mathjax/tex-mml-chtml.js"></script>'
+    )
+    page, heard = open_page(tmp_path / "page.html")
+    page.evaluate("MathJax.startup.promise")
+    assert page.locator("mjx-container").count() == 1 and page.locator("mjx-merror").count() == 0
+    page.evaluate("document.fonts.ready")
+    assert page.evaluate("[...document.fonts].some(font => font.status === 'loaded')")
+    assert (heard.asked, heard.failed, heard.errors) == ([], [], [])
+    assert sum(file.stat().st_size for file in tmp_path.rglob("*.*")) < 2e6
 
 
 @pytest.mark.slow
@@ -45,6 +46,7 @@ def test_a_warning_fails_the_build_each_time(tmp_path):
         assert len(str(failure.value).splitlines()) <= book.SCREEN + 1
     (pages / "index.md").write_text(f"# A page\n\n{cited}")
     assert book.build(tmp_path, pages, ROOT / "_config.yml").is_file()
+    assert (tmp_path / "_build/html/_static/mathjax" / book.SCRIPT).is_file()
     assert "build succeeded" in (tmp_path / "_build" / "book.log").read_text()
 
 

@@ -1,6 +1,8 @@
 """The rules of socl_book.build.execute: typed parameters, whole outputs, failures kept and named."""
 
 import fcntl
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
@@ -9,7 +11,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from socl_book import build as book
 from socl_book.build import execute, make, notebook_code, renew_prose
-from socl_core.errors import SoclError, UsageError
+from socl_core.errors import DataError, SoclError, UsageError
 from socl_core.runs import identity, locks
 
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
@@ -51,6 +53,20 @@ def test_unknown_parameter_is_an_error_before_anything_runs(notebook, tmp_path):
     assert not (tmp_path / "executed").exists()
     with pytest.raises(UsageError, match="there is no notebook"):
         execute(tmp_path / "absent.ipynb", tmp_path / "out.ipynb")
+
+
+@pytest.mark.parametrize("content", ["", "no JSON", "[]", "{}", '{"cells": 3}', '{"nbformat": 4, "cells": [{}]}'])
+def test_what_is_no_notebook_is_named(notebook, tmp_path, content):
+    page = notebook("print(1)")
+    out = execute(page, tmp_path / "executed" / "page.ipynb")
+    out.write_text(content)
+    with pytest.raises(DataError, match="executed/page.ipynb is no notebook"):
+        renew_prose(page.parent, out.parent)
+    with pytest.raises(DataError, match="is no notebook"):
+        execute(out, tmp_path / "out.ipynb")
+    for other in (tmp_path, "/", "out.txt"):
+        with pytest.raises(UsageError, match="expected the name of a notebook"):
+            execute(page, other)
 
 
 def test_failure_is_kept_and_leaves_the_last_good_copy(notebook, tmp_path):
@@ -150,10 +166,19 @@ def test_two_builds_at_once_are_one_build_and_a_message(notebook, tmp_path, monk
             with pytest.raises(SoclError, match=r"another process \(4711 on n\) (builds|executes) "):
                 work()
     assert not out.exists() and not (tmp_path / "_build" / "html").exists()
+
+
+def test_a_build_calls_the_programs_of_its_environment(notebook, tmp_path, monkeypatch):
+    notebook()
     calls = []
-    monkeypatch.setattr(
-        book.subprocess, "run", lambda command, **_: calls.append(command) or SimpleNamespace(returncode=1)
-    )
+    run = lambda command, **options: calls.append((command, options)) or SimpleNamespace(returncode=1)  # noqa: E731
+    monkeypatch.setattr(book.subprocess, "run", run)
+    monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(SoclError, match="the same command goes on"):
         make("smoke", 1)
-    assert "--config" in calls[0] and "protocol=smoke" in calls[0]
+    (command, options), beside = calls[0], Path(sys.executable).parent
+    assert command[0] == beside / "snakemake" and options["env"]["PATH"] == f"{beside}:/nowhere"
+    assert "--config" in command and "protocol=smoke" in command
+    with pytest.raises(UsageError, match="unknown protocol 'smoek': did you mean 'smoke'"):
+        make("smoek", 1)
+    assert len(calls) == 1
