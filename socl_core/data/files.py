@@ -23,6 +23,7 @@ def write_atomic(path: Path | str, content: bytes | str) -> None:
     failure the temporary is removed and `path` is as before. Raises `DataError` when the system refuses.
     """
     path = Path(path)
+    require_regular(path)
     data = content.encode() if isinstance(content, str) else content
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:
@@ -37,6 +38,12 @@ def write_atomic(path: Path | str, content: bytes | str) -> None:
     finally:
         if os.path.exists(temporary):  # whatever went wrong, an interrupt included
             temporary.unlink()
+
+
+def require_regular(path: Path) -> None:
+    """Raises `DataError` for a device, a pipe or a folder, which a rename would put a file in the place of."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise DataError(f"cannot write {path}: it is there and no regular file")
 
 
 def append(path: Path, text: str) -> None:

@@ -5,21 +5,22 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import cv2
-import imageio_ffmpeg
 import numpy as np
 
-from socl_core.data.files import image_files
+from socl_core.data.files import image_files, require_regular
 from socl_core.data.sequence import ImageFiles
-from socl_core.errors import DataError
+from socl_core.errors import DataError, UsageError
 
 # BGR; the orange is one that colour-blind readers can tell from other colours (Okabe and Ito).
 ORANGE, WHITE = (0, 159, 230), (255, 255, 255)
+SPARE_FRAMES = 2  # that a header may count beyond those that a player shows
+SPARE_MS = 1000  # that a header may run beyond the last frame, at most a twentieth: sound, or a frame rate that varies
 
 
 def read_frames(source: Path) -> tuple[Iterator[np.ndarray], int]:
-    """Frames BGR uint8 of a folder of numbered images or of a video file, and how many there are.
+    """Frames BGR uint8 of a folder of numbered images or of a video file, and how many there are (0: not known).
 
-    Raises `DataError` when there is nothing to read.
+    Raises `DataError` when there is nothing to read and, after the last frame, when the file ends before its time.
     """
     if source.is_dir():
         folder = source / "img" if (source / "img").is_dir() else source
@@ -30,15 +31,30 @@ def read_frames(source: Path) -> tuple[Iterator[np.ndarray], int]:
     video = cv2.VideoCapture(str(source))
     if not video.isOpened():
         raise DataError(f"{source} is no video that OpenCV can read; expected a video file or a folder of images")
-    return _decoded(video), max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT)))
+    count = max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT)))
+    return _decoded(video, source, count), count
 
 
-def _decoded(video: cv2.VideoCapture) -> Iterator[np.ndarray]:
-    while True:
-        found, image = video.read()
-        if not found:
-            return
-        yield image
+def _decoded(video: cv2.VideoCapture, source: Path, count: int) -> Iterator[np.ndarray]:
+    """The frames of a video; at a bad end, a `DataError`. OpenCV itself says nothing of a file that is cut."""
+    read, last = 0, 0.0
+    while video.grab():
+        read, last = read + 1, video.get(cv2.CAP_PROP_POS_MSEC)
+        yield video.retrieve()[1]
+    end = 1000 * count / (video.get(cv2.CAP_PROP_FPS) or 25)
+    if read < count - SPARE_FRAMES and last < end - min(SPARE_MS, end / 20):
+        raise DataError(
+            f"{source} is cut or damaged: its header counts {count} frames, {read} can be read; "
+            f"if it plays to its end, write it anew: ffmpeg -i {source.name} new.mp4"
+        )
+
+
+def count_frames(path: Path) -> int:
+    """How many frames a video file holds; 0 for one that is cut or damaged."""
+    try:
+        return sum(1 for _ in read_frames(path)[0])
+    except DataError:
+        return 0
 
 
 def draw_box(image: np.ndarray, box, colour=ORANGE, text: str = "") -> np.ndarray:
@@ -58,30 +74,45 @@ def draw_box(image: np.ndarray, box, colour=ORANGE, text: str = "") -> np.ndarra
 def write_clip(path: Path, frames: Iterable[np.ndarray]) -> None:
     """Writes frames BGR uint8 of one size, 25 a second, as an H.264 mp4 that browsers and players show; atomic.
 
-    A last odd row or column is repeated, as the format wants even sides.
+    A last odd row or column is repeated, as the format wants even sides. The clip is read once before it takes the
+    place of an older one. Raises `DataError` for no frame, frames of several sizes and what cannot be written,
+    `UsageError` without the package imageio-ffmpeg.
     """
-    temporary, writer = path.with_name(f".{path.stem}.tmp.mp4"), None
+    require_regular(path)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp.mp4")
     try:
-        for frame in frames:
-            frame = np.pad(frame, [(0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)], mode="edge")
-            if writer is None:
-                options = {
-                    "fps": 25,
-                    "codec": "libx264",
-                    "pix_fmt_in": "bgr24",
-                    "macro_block_size": 2,
-                    "quality": 6,
-                }
-                writer = imageio_ffmpeg.write_frames(str(temporary), frame.shape[1::-1], **options)
-                writer.send(None)
-            writer.send(np.ascontiguousarray(frame))
-        if writer is None:
-            raise DataError(f"no frame to write to {path}")
-        writer.close()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        written = _encode(temporary, frames)
+        if count_frames(temporary) != written:
+            raise DataError(f"cannot write {path}: what was written cannot be read again; is the disk full?")
         os.replace(temporary, path)
     except OSError as error:
-        raise DataError(f"cannot write {path}: {error}") from error
+        raise DataError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
-        if writer is not None:
-            writer.close()
         temporary.unlink(missing_ok=True)
+
+
+def _encode(path: Path, frames: Iterable[np.ndarray]) -> int:
+    """Writes frames to a new file; how many there were."""
+    try:
+        import imageio_ffmpeg
+    except ImportError:
+        raise UsageError("a clip is written with the package imageio-ffmpeg: pip install imageio-ffmpeg") from None
+    encoder, shape, count = None, None, 0
+    try:
+        for frame in frames:
+            if shape not in (None, frame.shape):
+                raise DataError(f"frame {count + 1} has the shape {frame.shape}, the first {shape}; expected one size")
+            shape, count = frame.shape, count + 1
+            frame = np.pad(frame, [(0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)], mode="edge")
+            if encoder is None:
+                options = {"fps": 25, "codec": "libx264", "pix_fmt_in": "bgr24", "macro_block_size": 2, "quality": 6}
+                encoder = imageio_ffmpeg.write_frames(str(path), frame.shape[1::-1], **options)
+                encoder.send(None)
+            encoder.send(np.ascontiguousarray(frame))
+    finally:
+        if encoder:
+            encoder.close()
+    if not count:
+        raise DataError("no frame to write to a clip")
+    return count

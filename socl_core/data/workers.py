@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -21,8 +20,7 @@ def in_workers(function: Callable, jobs: list, workers: int, label: str, unit: s
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        context = multiprocessing.get_context("fork")
-        with ProcessPoolExecutor(workers, mp_context=context, initializer=_setup, initargs=(os.getpid(),)) as pool:
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), _start_worker) as pool:
             return list(tqdm(pool.map(function, jobs), total=len(jobs), desc=label, unit=unit, mininterval=1))
     except BrokenProcessPool as error:
         raise SoclError(
@@ -32,15 +30,14 @@ def in_workers(function: Callable, jobs: list, workers: int, label: str, unit: s
         cv2.setNumThreads(threads)
 
 
-def _setup(parent: int):
+def _start_worker() -> None:
     # Neither library's threads survive a fork; with one thread each, none is waited for.
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _end_with(parent: int):
+def _end_with_parent() -> None:
     """Ends this process once its parent is gone: a worker of a killed one would wait for work for ever."""
-    while os.getppid() == parent:
-        time.sleep(1)
+    multiprocessing.parent_process().join()
     os._exit(1)
