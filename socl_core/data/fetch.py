@@ -4,14 +4,19 @@ An archive is downloaded to `<folder>/.NAME.zip.part`, where an interrupted down
 to a folder beside it, checked again as a sequence, and only then renamed to `<folder>/NAME`.
 """
 
+import errno
+import fcntl
 import hashlib
 import json
+import os
+import re
 import shutil
 import stat
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
@@ -30,7 +35,7 @@ CHECKSUMS = "checksums.json"  # beside the data: name -> SHA-256 of its archive
 TRIES = 5  # connections in a row that bring no new byte
 CHUNK = 1 << 16  # most bytes that are read at once
 SECONDS = 60  # without an answer
-MOST_BYTES, MOST_FILES = 8 << 30, 100_000  # unpacked, of one sequence
+MOST_BYTES, MOST_FILES = 8 << 30, 100_000  # of one sequence, packed or unpacked
 
 
 def fetch_otb(
@@ -41,26 +46,44 @@ def fetch_otb(
 
     checksums: SHA-256 by name; where one is not given, that in `folder/checksums.json` holds, which notes what
     a first download brought. A sequence that is there and complete is left as it is. say: gets what was done.
-    Raises `UsageError` for an unknown name or address, and, once all were tried, `DataError` with those that cannot be
+    Raises `UsageError` for an unknown name or address and, once all were tried, `DataError` with those that cannot be
     fetched, are not what their checksum says, or are no safe archive or no whole sequence.
     """
     if not source.startswith(("http://", "https://")):
         raise UsageError(f"an address begins with http:// or https://, found '{source}'")
+    names = list(dict.fromkeys(known("OTB sequence", name, otb.LISTS["otb100"]) for name in names))
     failures = []
-    for name in dict.fromkeys([known("OTB sequence", name, otb.LISTS["otb100"]) for name in names]):
-        url = f"{source.rstrip('/')}/{name}.zip"
-        try:
-            say(f"{name}: {_fetch(name, folder, url, (checksums or {}).get(name))}")
-        except DataError as error:
-            failures.append(f"{name}: {error}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder):
+            for name in names:
+                url = f"{source.rstrip('/')}/{name}.zip"
+                try:
+                    say(f"{name}: {_fetch(name, folder, url, (checksums or {}).get(name))}")
+                except DataError as error:
+                    failures.append(f"{name}: {error}")
+    except BlockingIOError:
+        raise SoclError(f"another process fetches to {folder}; wait for its end") from None
+    except OSError as error:
+        raise SoclError(f"cannot fetch to {folder}: {error}") from None
     if failures:
         raise DataError("not fetched: " + "; ".join(failures))
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _fetch(name: str, folder: Path, url: str, expected: str | None) -> str:
     """Fetch one sequence; what was done, in words."""
     if (folder / name).exists():
-        _require_whole(folder, name, f"delete {folder / name} to fetch it again")
+        _require_complete(folder, name, f"delete {folder / name} to fetch it again")
         return "complete, left as it is"
     noted = read_checksums(folder / CHECKSUMS) if (folder / CHECKSUMS).exists() else {}
     expected = expected or noted.get(name)
@@ -70,7 +93,7 @@ def _fetch(name: str, folder: Path, url: str, expected: str | None) -> str:
         found = check_archive(archive, expected)
         with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=folder) as unpacked:
             unpack(archive, Path(unpacked))
-            _require_whole(Path(unpacked), name, "nothing was kept of it")
+            _require_complete(Path(unpacked), name, "nothing was kept of it")
             write_atomic(folder / CHECKSUMS, json.dumps(noted | {name: found}, indent=1, sort_keys=True) + "\n")
             (Path(unpacked) / name).rename(folder / name)
     except DataError:
@@ -81,57 +104,63 @@ def _fetch(name: str, folder: Path, url: str, expected: str | None) -> str:
     return f"fetched; SHA-256 {found}, {judged}"
 
 
+def _require_complete(folder: Path, name: str, remedy: str) -> None:
+    """Raises `DataError` unless a folder holds the whole sequence, all its targets."""
+    try:
+        (split,) = otb.OTB(folder).splits
+        findings = scan(f"otb:{folder}", split, [name]).findings
+    except UsageError:
+        raise DataError(f"there is no {name}/img with {name}/groundtruth_rect.txt; {remedy}") from None
+    for finding in findings:
+        if finding.state != "complete":
+            raise DataError(f"{finding.name} is {finding.state}: {finding.detail}; {remedy}")
+
+
 def read_checksums(path: Path) -> dict[str, str]:
     """SHA-256 by name from a JSON file. Raises `DataError` for anything else."""
     try:
         found = json.loads(read_text(path))
-    except ValueError as error:
-        raise DataError(f"{path}: expected JSON, {error}") from None
-    if not isinstance(found, dict) or not all(is_sha256(value) for value in found.values()):
-        raise DataError(f"{path}: expected one object of names and SHA-256 values of 64 hex digits")
-    return {name: value.lower() for name, value in found.items()}
+        if all(map(is_sha256, found.values())):
+            return {name: value.lower() for name, value in found.items()}
+    except (ValueError, TypeError, AttributeError):
+        pass
+    raise DataError(f"{path}: expected a JSON object of names and SHA-256 values of 64 hex digits")
 
 
-def is_sha256(value: object) -> bool:
-    """Whether a value is text of 64 hex digits."""
-    return isinstance(value, str) and len(value) == 64 and set(value.lower()) <= set("0123456789abcdef")
+def is_sha256(text: str) -> bool:
+    """Whether a text is 64 hex digits."""
+    return bool(re.fullmatch("[0-9a-fA-F]{64}", text))
 
 
 def download(url: str, path: Path) -> None:
     """Download `url` to `path`, going on after the bytes that are there.
 
-    The server's tag of the file is kept in `<path>.tag`, so that parts of two versions are never joined.
+    Parts of two versions may be joined; what holds the archive together, its checksums, then fails.
     Raises `DataError` when the server refuses or the connection breaks again and again; the part stays.
     """
     tries = TRIES
-    while True:
+    while tries:
         before = _size(path)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             if _continue(url, path) in (None, _size(path)):
-                path.with_suffix(".tag").unlink(missing_ok=True)
                 return
             error: Exception | str = "the server closed the connection"
         except HTTPError as refused:
             raise DataError(f"cannot fetch {url}: the server answers {refused.code} {refused.reason}") from None
         except (URLError, HTTPException, ConnectionError, TimeoutError) as broken:
             error = broken
-        except (OSError, ValueError) as failed:  # the disk, or what is no address
-            raise DataError(f"cannot fetch {url} to {path}: {failed}") from None
+        except ValueError as wrong:  # no address, or an answer without an end
+            raise DataError(f"cannot fetch {url}: {wrong}") from None
         tries = TRIES if _size(path) > before else tries - 1
-        if not tries:
-            kept = f"{_size(path)} bytes are kept, the same command goes on after them"
-            raise DataError(f"cannot fetch {url}: {error}; {kept}") from None
+    kept = f"{_size(path)} bytes are kept, the same command goes on after them"
+    raise DataError(f"cannot fetch {url}: {error}; {kept}")
 
 
 def _continue(url: str, path: Path) -> int | None:
     """One connection; the whole size of the file, if the server tells."""
-    tag, start = path.with_suffix(".tag"), _size(path)
-    headers = {"Range": f"bytes={start}-"} if start else {}
-    if start and tag.exists():
-        headers["If-Range"] = tag.read_text()
+    start = _size(path)
     try:
-        reply = urlopen(Request(url, headers=headers), timeout=SECONDS)
+        reply = urlopen(Request(url, headers={"Range": f"bytes={start}-"} if start else {}), timeout=SECONDS)
     except HTTPError as refused:
         if refused.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not start:
             raise
@@ -146,17 +175,19 @@ def _continue(url: str, path: Path) -> int | None:
             raise URLError(f"asked for the bytes from {start} on, the server sends {sent}")
         length = reply.headers["Content-Length"]
         total = start + int(length) if length else None
-        version = reply.headers.get("ETag", "W/")  # a weak tag does not say that bytes are the same
-        version = reply.headers.get("Last-Modified", "") if version.startswith("W/") else version
-        if version:
-            write_atomic(tag, version)
         label = path.name.strip(".").partition(".")[0]
         bar = tqdm(total=total, initial=start, desc=label, unit="B", unit_scale=True)
         with bar, open(path, "ab" if start else "wb") as file:
             while chunk := reply.read1(CHUNK):  # what has arrived, so that a cut loses nothing
+                if file.tell() > MOST_BYTES:
+                    raise ValueError(f"the server sends more than {MOST_BYTES} bytes")
                 file.write(chunk)
                 bar.update(len(chunk))
     return total
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def check_archive(path: Path, expected: str | None) -> str:
@@ -190,8 +221,10 @@ def unpack(archive: Path, folder: Path) -> None:
             content.extractall(folder)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
         raise DataError(f"the archive cannot be unpacked: {error}") from None
-    except OSError as error:
-        raise SoclError(f"cannot unpack to {folder}: {error}") from None
+    except OSError as error:  # a name too long, or of a file and of a folder
+        if error.errno == errno.ENOSPC:
+            raise
+        raise DataError(f"the archive cannot be unpacked: {error}") from None
 
 
 def _require_safe(member: zipfile.ZipInfo) -> None:
@@ -200,19 +233,3 @@ def _require_safe(member: zipfile.ZipInfo) -> None:
         raise DataError(f"the archive holds '{name}', which may leave the folder; nothing was unpacked")
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise DataError(f"the archive holds '{name}', a link or special file; nothing was unpacked")
-
-
-def _require_whole(folder: Path, name: str, remedy: str) -> None:
-    """Raises `DataError` unless a folder holds the whole sequence, all its targets."""
-    try:
-        (split,) = otb.OTB(folder).splits
-        found = scan(f"otb:{folder}", split, [name]).findings
-    except UsageError:
-        raise DataError(f"there is no {name}/img with {name}/groundtruth_rect.txt; {remedy}") from None
-    for finding in found:
-        if finding.state != "complete":
-            raise DataError(f"{finding.name} is {finding.state}: {finding.detail}; {remedy}")
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
