@@ -9,7 +9,7 @@ from socl_book.build import notebook_code
 from socl_book.command_page import command_page
 from socl_core.runs.identity import code_hash
 from socl_core.runs.store import Run
-from socl_core.methods.spec import PROTOCOL_FOLDER
+from socl_core.runs.spec import PROTOCOL_FOLDER
 
 PROTOCOL = config.get("protocol", "laptop")
 NOTEBOOKS = [
@@ -27,7 +27,7 @@ WHOLE = [experiments.find_table(str(name)) for name in config.get("tables", [])]
 WHOLE = experiments.wanted_specs(PROTOCOL, WHOLE, config.get("seeds"), whole=True)
 
 RUNS = {spec: Run.of(spec) for spec in [*experiments.wanted_specs(PROTOCOL), *GRID, *WHOLE]}
-STEPS = {run.id: spec.steps for spec, run in RUNS.items()}
+STEPS = {run.id: getattr(spec, "steps", 0) for spec, run in RUNS.items()}
 for spec, run in RUNS.items():
     run.queue(spec)
 

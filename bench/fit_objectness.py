@@ -24,7 +24,7 @@ from socl_core.data.sequence import Sequence, evenly
 from socl_core.errors import DataError
 from socl_core.prior.objectness import CUES, LATTICE_SIZES, cue_values, window_lattice, work_image
 from socl_core.runs.identity import code_hash
-from socl_core.runs.pipeline import CACHE
+from socl_core.runs.training_set import CACHE
 from socl_core.scoring.metrics import iou
 
 OBJECT, BACKGROUND = 0.6, 0.5  # IoU with the box above which a window is the object, below which it is not

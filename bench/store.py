@@ -10,9 +10,9 @@ import tempfile
 import time
 import zlib
 
-from socl_core.methods.spec import make_spec
 from socl_core.runs import pipeline
 from socl_core.runs import store as runs
+from socl_core.runs.spec import make_spec
 from socl_core.runs.store import Run
 
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from socl_core import data
 from socl_core.data.files import write_atomic
 from socl_core.errors import DataError, SoclError, UsageError, unknown
-from socl_core.methods.spec import read_protocol
 from socl_core.runs.identity import code_hash, imports, module_path
 from socl_core.runs.locks import lock
+from socl_core.runs.spec import read_protocol
 from socl_core.runs.store import RUNS
 
 SCRIPT, FONTS = "tex-mml-chtml.js", "output/chtml/fonts/woff-v2"

@@ -14,8 +14,10 @@ from socl_core.data.video import ORANGE, draw_box
 from socl_core.geometry import EXEMPLAR, SEARCH
 from socl_core.methods.soft_samples import similarity_map
 from socl_core.models.device import Compute
-from socl_core.runs.pipeline import CACHE, make_tracker, read_weights, weights_spec
+from socl_core.runs.pipeline import make_tracker
 from socl_core.runs.store import Run
+from socl_core.runs.training_set import CACHE
+from socl_core.runs.weights import read_weights, weights_spec
 from socl_core.trackers.search import CropTracker, View
 
 WHITE = (255, 255, 255)

@@ -8,7 +8,7 @@ from socl_book import tables as experiments
 from socl_book.provenance import command_html, page_name
 from socl_book.tables import Cell
 from socl_book.verdicts import Claim, MapClaim, decisive, gains
-from socl_core.methods.spec import RunSpec
+from socl_core.runs.spec import read_spec
 from socl_core.scoring.statistics import Estimate
 
 KINDS = {"paper": "paper", "recorded": "recorded", "build": "this build"}
@@ -156,7 +156,7 @@ def number_html(text: str, words: str, sides: dict[str, list[dict]], kind: str, 
             f" (seed {result['spec']['seed']})"
             for result in results
         )
-        again = command_html(RunSpec.model_validate(results[0]["spec"]))
+        again = command_html(read_spec(results[0]["spec"]))
         runs += f"<span>{escape(f'{side}: ' if side else '')}runs {links}</span>"
         runs += f'<code tabindex="0" aria-label="command that repeats the first run">{again}</code>'
     words = escape(words)

@@ -10,8 +10,9 @@ import yaml
 from socl_core.data.files import read_own_boxes
 from socl_core.data.sequence import evenly
 from socl_core.errors import DataError
-from socl_core.methods.spec import RunSpec, make_spec
+from socl_core.methods.spec import RunSpec
 from socl_core.runs.identity import run_code
+from socl_core.runs.spec import make_spec, read_spec
 from socl_core.runs.store import Run
 
 LOGGED = 40  # entries of a log that a record keeps at most
@@ -50,7 +51,7 @@ def html_text(value) -> str:
 
 def is_current(result: dict) -> bool:
     """Whether the present code is that of a result's run."""
-    return result["provenance"].get("code") == run_code(RunSpec.model_validate(result["spec"]))
+    return result["provenance"].get("code") == run_code(read_spec(result["spec"]))
 
 
 def page_name(source: str, run_id: str) -> str:

@@ -15,8 +15,9 @@ from socl_book.tables import TABLES, Cell
 from socl_core import data
 from socl_core.data.files import write_atomic
 from socl_core.methods.spec import RunSpec
-from socl_core.runs.pipeline import CACHE
+from socl_core.runs.spec import read_spec
 from socl_core.runs.store import Run
+from socl_core.runs.training_set import CACHE
 
 PAGES = {f"{number}": f"table{number}" for number in range(1, 5)}
 PAGES |= {"noise": "claims", "real": "real_video", "recipe": "recipe", "transt": "table1", "template": "table1"}
@@ -36,7 +37,7 @@ class Record:
 
     @property
     def spec(self) -> RunSpec:
-        return RunSpec.model_validate(self.result["spec"])
+        return read_spec(self.result["spec"])
 
     @property
     def name(self) -> str:
@@ -193,7 +194,8 @@ def _scores(name: str, sequences: dict[str, dict], mean: dict) -> str:
 
 
 def _no_loss(spec: RunSpec) -> str:
-    return f"<p>{'The loss of this run is not in its record.' if spec.steps else 'Nothing is trained in this run.'}</p>"
+    trained = "The loss of this run is not in its record."
+    return f"<p>{trained if spec.training_sets else 'Nothing is trained in this run.'}</p>"
 
 
 def _loss_curve(log: list[dict]) -> str:

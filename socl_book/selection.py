@@ -5,8 +5,9 @@ from sklearn.model_selection import ParameterGrid
 
 from socl_core import data
 from socl_core.errors import UsageError
-from socl_core.methods.spec import RunSpec, make_spec
+from socl_core.methods.spec import RunSpec
 from socl_core.runs.pipeline import run_or_load
+from socl_core.runs.spec import make_spec
 
 
 def candidates(

@@ -11,8 +11,9 @@ from socl_core import data
 from socl_core.data.annotation import BUDGETS
 from socl_core.data.files import write_atomic
 from socl_core.errors import UsageError, unknown
-from socl_core.methods.spec import RunSpec, make_spec, read_protocol
+from socl_core.methods.spec import RunSpec
 from socl_core.runs.identity import run_code
+from socl_core.runs.spec import make_spec, read_protocol, read_spec
 from socl_core.runs.store import RUNS, Run
 
 RECORDED = Path(__file__).parents[1] / "recorded"
@@ -224,8 +225,8 @@ TURNED = "small shifts prevail, pairs turned, 800 steps"
 HEAVY = "second matches at weight 4"
 BEFORE = {"steps": 800, "weight_decay": 1e-4, "mismatch": 4.0, "mismatch_share": 1.0}
 TRANST = {
-    EVEN: BEFORE | {"turned": False, "jitter_power": 1.0},
-    TURNED: BEFORE | {"turned": True, "jitter_power": 2.0},
+    EVEN: BEFORE | {"turn_pairs": False, "jitter_power": 1.0},
+    TURNED: BEFORE | {"turn_pairs": True, "jitter_power": 2.0},
     KEPT: {},
     HEAVY: {"mismatch": 4.0},
 }
@@ -282,7 +283,7 @@ def build_seeds(protocol: str) -> list[int]:
 
 def missing_data(spec: RunSpec) -> str | None:
     """None when the data of a spec is there, else what is missing."""
-    names = (*spec.data, *spec.test) if spec.steps else spec.test
+    names = (*spec.training_sets, *spec.test)
     return next((message for name in names if (message := data.available(name))), None)
 
 
@@ -322,7 +323,7 @@ def _recorded(folder: Path) -> dict[str, list[dict]]:
     found: dict[str, list[dict]] = {}
     for path in sorted(folder.glob("*.json")):
         result = json.loads(path.read_text())
-        spec = RunSpec.model_validate(result["spec"])
+        spec = read_spec(result["spec"])
         found.setdefault(_without_seed(spec), []).append(result)
     return {key: sorted(results, key=lambda r: r["spec"]["seed"]) for key, results in found.items()}
 
@@ -333,11 +334,11 @@ def record(result: dict, folder: Path = RECORDED, root: Path = RUNS) -> Path:
     With it go a short log and the boxes of one video, of its run in the store `root`, and how far its mean AUC is
     from that of each earlier record, which other code or another machine has made.
     """
-    spec = RunSpec.model_validate(result["spec"])
+    spec = read_spec(result["spec"])
     path = folder / spec.protocol / f"{spec.method}-s{spec.seed}-{result['id']}.json"
     content = result | kept(Run(root / spec.protocol / result["id"]), result)
     found = {other: json.loads(other.read_text()) for other in path.parent.glob(f"{spec.method}-s{spec.seed}-*.json")}
-    earlier = {other: old for other, old in found.items() if RunSpec.model_validate(old["spec"]) == spec}
+    earlier = {other: old for other, old in found.items() if read_spec(old["spec"]) == spec}
     content["repeats"] = [entry for old in earlier.values() for entry in repeats(old, result)]
     write_atomic(path, json.dumps(content, indent=1) + "\n")
     for other in earlier.keys() - {path}:

@@ -34,11 +34,12 @@ from socl_book.tables import (
 from socl_core import data
 from socl_core.data.annotation import BUDGETS
 from socl_core.data.files import write_atomic
-from socl_core.methods.spec import make_spec
 from socl_core.models.device import Compute
 from socl_core.runs.identity import code_hash
-from socl_core.runs.pipeline import CACHE, read_weights
+from socl_core.runs.spec import make_spec
 from socl_core.runs.store import Run
+from socl_core.runs.training_set import CACHE
+from socl_core.runs.weights import read_weights
 from socl_core.scoring.statistics import Estimate, estimate, verdict
 
 

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 import yaml
 
+from socl_core import methods
 from socl_core.errors import UsageError
-from socl_core.methods import NAMES
 
 
 def _use_root(root: Path | None) -> Path | None:
@@ -44,7 +44,7 @@ Weights = Annotated[Path, typer.Option(callback=_find_shipped, help=WEIGHTS_HELP
 Sequences = Annotated[str | None, typer.Option(callback=_read_names, help=SEQUENCES_HELP)]
 RequiredSequences = Annotated[str, typer.Option(callback=_read_names, help="otb13, otb100, or names with commas.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", help="A parameter, name=value; may be repeated.")]
-MethodName = Annotated[str, typer.Option(help=", ".join(NAMES))]
+MethodName = Annotated[str, typer.Option(help=", ".join(methods.modules()))]
 Protocol = Annotated[str, typer.Option(help="smoke, laptop, reference or paper.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -30,14 +30,14 @@ def build(
     Only points are read.
     """
     from socl_core import data as sets
-    from socl_core.methods.crops import spread
+    from socl_core.methods.crops import keep_evenly
     from socl_core.prior.store import build_priors
-    from socl_core.runs.pipeline import CACHE, prior_folder, training_content
+    from socl_core.runs.training_set import CACHE, prior_folder, training_content
 
     for name in data:
         sets.require(name)
         folder = prior_folder(name, training_content(name, split, videos, frames))
-        sequences = [spread(s, frames).point_view() for s in sets.load(name, split, videos=videos, cache=CACHE)]
+        sequences = [keep_evenly(s, frames).point_view() for s in sets.load(name, split, videos=videos, cache=CACHE)]
         built = build_priors(sequences, folder, workers)
         size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
         print(f"{name}: {built} of {len(sequences)} videos computed now, {size / 1e6:.1f} MB in {folder}")
@@ -64,7 +64,7 @@ def score(
     from socl_core.prior.objectness import SAMPLINGS, Measure, objectness
     from socl_core.prior.quality import quality
     from socl_core.prior.top import check_eta
-    from socl_core.runs.pipeline import CACHE
+    from socl_core.runs.training_set import CACHE
 
     sets.require(data)
     known("sampling", sampling, SAMPLINGS)

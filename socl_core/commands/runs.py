@@ -11,6 +11,7 @@ import typer
 
 from socl_core.commands.options import AsJson, DataRoot, Device, MethodName, Protocol, check_file
 from socl_core.errors import DataError, UsageError, unknown
+from socl_core.runs.spec import read_spec
 
 NO_RUNS = "no runs in ./runs yet; `socl table 2 --run` or `make book` makes some"
 RunId = Annotated[str, typer.Argument(help="Id of a run, or its first digits.")]
@@ -89,33 +90,27 @@ def why(run: RunId, data_root: DataRoot = None) -> None:
 @app.command()
 def weights(run: RunId, out: Annotated[Path, typer.Option(help="The file to write.")]) -> None:
     """Write the weights of a run of the store in half precision, to hand them on."""
-    from safetensors import safe_open
-    from safetensors.torch import save
-
-    from socl_core.data.files import write_atomic
-    from socl_core.runs.pipeline import weights_spec
+    from socl_core.runs.weights import read_tensors, save_weights
 
     check_file(out)
-    path = _find(run).folder / "weights.safetensors"
-    weights_spec(path)  # names what is wrong with the file
-    with safe_open(path, "pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
-        halves = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
-        write_atomic(out, save(halves, file.metadata()))
+    tensors, spec = read_tensors(_find(run).folder / "weights.safetensors")
+    halves = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    save_weights(halves, spec, out)
     print(f"{out}: {out.stat().st_size / 1e3:.0f} kB")
 
 
 @app.command()
 def parameters(method: MethodName = "socl-siam", protocol: Protocol = "laptop", json_: AsJson = False) -> None:
     """Every parameter that --set can change, with its value for a method at a protocol."""
-    from socl_core.methods.spec import RunSpec, make_spec
+    from socl_core.runs.spec import make_spec
 
-    values = make_spec(protocol, method).model_dump(mode="json", exclude={"protocol", "method"})
+    spec = make_spec(protocol, method)
+    values = spec.model_dump(mode="json", exclude={"protocol", "method"})
     if json_:
         print(json.dumps(values, indent=1))
         return
     for name, value in values.items():
-        print(f"{name:17} {json.dumps(value):16} {RunSpec.model_fields[name].description or ''}".rstrip())
+        print(f"{name:17} {json.dumps(value):16} {type(spec).model_fields[name].description or ''}".rstrip())
 
 
 @app.command()
@@ -123,8 +118,8 @@ def gc(
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False, data_root: DataRoot = None
 ) -> None:
     """Delete what no present spec leads to: stale runs, caches of other code, halves of killed builds."""
-    from socl_core.runs.pipeline import stale_caches
     from socl_core.runs.store import all_runs
+    from socl_core.runs.training_set import stale_caches
 
     stale = {r.folder: reasons[0] for r in all_runs() if r.state != "running" and (reasons := r.staleness())}
     unused = stale | stale_caches()
@@ -142,8 +137,7 @@ def gc(
 @app.command(hidden=True)
 def run(spec_file: Path, device: Device = "auto") -> None:
     """Do the run whose spec is in a file of the run store."""
-    from socl_core.methods.spec import RunSpec
     from socl_core.runs.pipeline import run_or_load
     from socl_core.runs.store import Run
 
-    run_or_load(RunSpec.model_validate(Run(spec_file.parent).read(spec_file.name)), device)
+    run_or_load(read_spec(Run(spec_file.parent).read(spec_file.name)), device)

@@ -40,9 +40,8 @@ def train(
     `torchrun --nproc-per-node N -m socl_core.commands.main train ...` divides every batch among N processes.
     """
     from socl_core.methods import distributed
-    from socl_core.methods.spec import make_spec
-    from socl_core.runs.identity import changes, identity
     from socl_core.runs.pipeline import work
+    from socl_core.runs.spec import make_spec
     from socl_core.runs.store import Run
 
     if out.resolve() == Path.cwd():
@@ -51,13 +50,7 @@ def train(
     spec = make_spec(protocol, method, **({"seed": seed} | options.settings(set_) | given))
     run = Run(out)
     with distributed.processes():
-        if not distributed.rank():
-            if not any((out / name).exists() for name in ("checkpoint.pt", "weights.safetensors", "result.json")):
-                run.describe(spec)  # whatever was tried here before has come to nothing
-            if different := changes(run.read("identity.json"), identity(spec)):
-                raise UsageError(f"{out} holds another run ({different[0]}); choose another --out or delete it")
-        if not run.finished:
-            work(run, spec, device)
+        work(run, spec, device)
         if distributed.rank():
             return
     for name, mean in run.read("result.json")["mean"].items():
@@ -159,7 +152,8 @@ def evaluate(
 def _tracker_maker(weights: Path, device: str) -> Callable[[], object]:
     """What makes trackers of a weights file, each ready for `init`. Raises `DataError` for what is no such file."""
     from socl_core.models.device import Compute
-    from socl_core.runs.pipeline import make_tracker, read_weights, weights_spec
+    from socl_core.runs.pipeline import make_tracker
+    from socl_core.runs.weights import read_weights, weights_spec
 
     compute, spec = Compute.choose(device), weights_spec(weights)
     network = read_weights(weights, compute)
@@ -172,7 +166,7 @@ def _sequences_to_score(data: str, split: str | None, names: list[str] | None, s
 
     from socl_core import data as sets
     from socl_core.data.check import require_complete
-    from socl_core.runs.pipeline import CACHE
+    from socl_core.runs.training_set import CACHE
 
     if split:
         known(f"split of {data}", split, {*sets.splits(data), "dev", "test"})

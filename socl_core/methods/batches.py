@@ -53,7 +53,9 @@ class Batches:
         on_device = lambda array: torch.from_numpy(np.array(array)).to(compute.device)  # noqa: E731
         self.images = on_device(store.images)
         self.boxes = None if store.boxes is None else on_device(store.boxes)
-        self.scores = None if store.scores is None else clip_scores(on_device(store.scores), self.grid, spec.eta)
+        self.scores = None
+        if store.scores is not None and "eta" in type(spec).model_fields:  # only soft samples read maps
+            self.scores = clip_scores(on_device(store.scores), self.grid, spec.eta)
         self.frame, self.video = store.frame, store.video
         videos = [np.flatnonzero(store.video == video) for video in np.unique(store.video)]
         self.videos = [rows for rows in videos if len(rows) > 1]

@@ -161,7 +161,7 @@ def true_boxes(sequence: Sequence) -> np.ndarray:
     return sequence.boxes
 
 
-def spread(sequence: Sequence, frames: int | None) -> Sequence:
+def keep_evenly(sequence: Sequence, frames: int | None) -> Sequence:
     """The sequence with at most `frames` valid frames, evenly spread; the others are marked invalid."""
     rows = np.flatnonzero(sequence.valid)
     if frames is None or len(rows) <= frames:

@@ -1,28 +1,110 @@
 """SoCL-Siam, Box-Siam, and their network with random weights: all three track as SiamFC does."""
 
 from dataclasses import replace
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from pydantic import BaseModel, Field, model_validator
 
 from socl_core.geometry import EXEMPLAR
 from socl_core.methods import Method, losses, soft_samples
 from socl_core.methods.batches import Batches
 from socl_core.methods.crops import Cut
 from socl_core.methods.distributed import gather, own_rows, share
-from socl_core.methods.spec import RunSpec
+from socl_core.methods.spec import BoxLabels, NetworkSpec, PointLabels, RunSpec, TrainedSpec, check_centred
 from socl_core.models.device import Compute
 from socl_core.models.siamese import SiameseNetwork
 from socl_core.prior import top as prior
 from socl_core.trackers.siam import SiamOptions, SiamTracker, correlate
 
+SMALLEST_BOX_CROP = 151  # pixels, below which a response has no negative
 
-def network(spec: RunSpec) -> SiameseNetwork:
-    """The untrained network of a spec."""
+
+class Siamese(BaseModel):
+    """Parameters of how template and search features are compared, in training and by SiamFC's tracker."""
+
+    correlation: Literal["cosine", "dot"] = Field("cosine", description="of template and search features")
+
+
+class Search(Siamese):
+    """Parameters of SiamFC's tracker."""
+
+    scales: int = Field(3, ge=1, le=99, description="at which a tracker looks for its target")
+    window_influence: float = Field(
+        0.176, ge=0, le=1, description="share of the Hann window in the response, which keeps a tracker near its place"
+    )
+
+
+class SiameseTraining(TrainedSpec, Siamese):
+    """Parameters of the training of a Siamese network."""
+
+    crop: int = Field(255, ge=127, le=255, description="side of training crops, with the cells centred in it")
+    head: bool = Field(False, description="projection head in training [S]")
+
+    @model_validator(mode="after")
+    def _crop_fits(self):
+        check_centred(self.backbone, self.crop)
+        return self
+
+
+class SoclTraining(SiameseTraining, PointLabels):
+    """Parameters of training from points by soft contrastive learning."""
+
+    scale_rule: Literal["pseudo", "window", "free"] = Field("window", description="crop scale from points [R]")
+    eta: float = Field(0.1, gt=0, le=1, description="clip fraction of the score map [S]")
+    tau: float = Field(0.1, gt=0, description="temperature of the SoCL loss [R]")
+    tau_n: float = Field(0.1, gt=0, description="temperature of the hard negative map [R]")
+    background: float = Field(
+        0.05, gt=0, lt=1, description="cells below this share of the TOP maximum are background [R]"
+    )
+    lst: float = Field(0.0, ge=0, description="weight of the loss of local soft templates [R]")
+
+
+class BoxTraining(SiameseTraining, BoxLabels):
+    """Parameters of SiamFC's training from boxes."""
+
+    radius: float = Field(16.0, gt=0, description="radius of positives in pixels")
+
+    @model_validator(mode="after")
+    def _crop_has_negatives(self):
+        if self.crop < SMALLEST_BOX_CROP:
+            raise ValueError(
+                f"crop must be at least {SMALLEST_BOX_CROP} for {self.method}, whose response has no negative else; "
+                f"found {self.crop}"
+            )
+        return self
+
+
+class SoclSiamSpec(SoclTraining, Search):
+    """Parameters of SoCL-Siam."""
+
+    method: Literal["socl-siam"]
+
+
+class BoxSiamSpec(BoxTraining, Search):
+    """Parameters of Box-Siam."""
+
+    method: Literal["box-siam"]
+
+
+class RandomSiamSpec(NetworkSpec, Search):
+    """Parameters of the network with random weights, or with those of `init`."""
+
+    method: Literal["random-siam"]
+
+
+def trained_network(spec: SiameseTraining) -> SiameseNetwork:
+    """The network of a spec before its training."""
     return SiameseNetwork(spec.backbone, spec.width, spec.head, spec.correlation)
 
 
-def tracker(spec: RunSpec, network: SiameseNetwork, compute: Compute) -> SiamTracker:
+def random_network(spec: NetworkSpec) -> SiameseNetwork:
+    """The network of a spec that trains none."""
+    return SiameseNetwork(spec.backbone, spec.width, False, "cosine")
+
+
+def make_tracker(spec: RunSpec, network: SiameseNetwork, compute: Compute) -> SiamTracker:
     """A tracker with the network's backbone."""
     options = SiamOptions(correlation=spec.correlation, scales=spec.scales, window_influence=spec.window_influence)
     return SiamTracker(network.backbone, compute, options)
@@ -54,7 +136,7 @@ def socl_step(batches: Batches, step: int, network: SiameseNetwork) -> dict[str,
 
 
 def local_part(
-    spec: RunSpec, features: torch.Tensor, top: torch.Tensor, all_gst: torch.Tensor, all_sns: torch.Tensor
+    spec: SoclTraining, features: torch.Tensor, top: torch.Tensor, all_gst: torch.Tensor, all_sns: torch.Tensor
 ) -> torch.Tensor:
     """Loss of the local soft templates of this process's frames (2 b, C, H, W), first frames before second ones.
 
@@ -89,18 +171,18 @@ def box_step(batches: Batches, step: int, network: SiameseNetwork) -> dict[str, 
     }
 
 
-def point_cut(spec: RunSpec) -> Cut:
+def point_cut(spec: SoclTraining) -> Cut:
     """Training crops in the point condition."""
     return Cut(spec.scale_rule)
 
 
-def box_cut(spec: RunSpec) -> Cut:
+def box_cut(spec: BoxTraining) -> Cut:
     """Training crops in the box condition."""
     return Cut("box")
 
 
 METHODS = {
-    "socl-siam": Method("points", tracker, network, socl_step, point_cut),
-    "box-siam": Method("boxes", tracker, network, box_step, box_cut),
-    "random-siam": Method(None, tracker, network),
+    "socl-siam": Method(SoclSiamSpec, "points", make_tracker, trained_network, socl_step, point_cut),
+    "box-siam": Method(BoxSiamSpec, "boxes", make_tracker, trained_network, box_step, box_cut),
+    "random-siam": Method(RandomSiamSpec, None, make_tracker, random_network),
 }

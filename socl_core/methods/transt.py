@@ -2,36 +2,90 @@
 
 import math
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import torch
+from pydantic import Field, model_validator
 
 from socl_core.methods import Method, losses
 from socl_core.methods.batches import Batch, Batches
 from socl_core.methods.crops import Cut
 from socl_core.methods.distributed import gather, mean_of_all, own_rows, share
-from socl_core.methods.spec import RunSpec
+from socl_core.methods.spec import BoxLabels, PointLabels, TrainedSpec
 from socl_core.methods.symmetries import Symmetries
-from socl_core.methods.template_use import template_use
 from socl_core.models.device import Compute
 from socl_core.models.transt import TransT
 from socl_core.trackers.transt import TransTTracker
 
 
-def network(spec: RunSpec) -> TransT:
-    """The untrained network of a spec."""
-    return TransT(
-        spec.backbone, spec.width, spec.dim, spec.layers, spec.heads, spec.hidden, spec.dropout, spec.anchored
+class TransTTraining(TrainedSpec):
+    """Parameters of the transformer, its training and its tracker."""
+
+    backbone: Literal["resnet10", "resnet18", "resnet50"] = Field("resnet50", description="the network")
+    search_size: int = Field(
+        256, ge=64, le=256, multiple_of=16, description="side of search crops; of templates half of it"
+    )
+    dim: int = Field(256, ge=8, le=4096, multiple_of=8, description="channels of tokens")
+    layers: int = Field(4, ge=1, le=64, description="fusion layers")
+    attention_heads: int = Field(8, ge=1, description="of each attention")
+    hidden: int = Field(2048, ge=1, le=65536, description="width of feed-forward networks")
+    dropout: float = Field(0.1, ge=0, lt=1)
+    anchored: bool = Field(
+        False, description="boxes as offsets from their cells [R]; else anywhere in the crop [TransT]"
+    )
+    mismatch: float = Field(
+        0.0, ge=0, description="weight of the loss of search crops matched with another video's template [R]"
+    )
+    mismatch_share: float = Field(1.0, gt=0, le=1, description="of a batch's search crops, those matched so [R]")
+    jitter_power: float = Field(1.0, ge=1, description="of shifts and zooms, even at 1; above, small ones prevail [R]")
+    turn_pairs: bool = Field(
+        False, description="pairs of crops mirrored, turned and with swapped colours, both alike [R]"
+    )
+    window_influence: float = Field(
+        0.49, ge=0, le=1, description="share of the Hann window in the scores, which keeps a tracker near its place"
+    )
+    size_rate: float = Field(1.0, gt=0, le=1, description="how fast the tracker takes over sizes; 1 as published [R]")
+
+    @model_validator(mode="after")
+    def _heads_divide(self):
+        if self.dim % self.attention_heads:
+            raise ValueError(
+                f"dim must be a multiple of attention_heads; found {self.dim} and {self.attention_heads}"
+            )
+        return self
+
+
+class TransTSpec(TransTTraining, BoxLabels):
+    """Parameters of TransT."""
+
+    method: Literal["transt"]
+    boxed: Literal["frames", "videos"] = Field(
+        "videos", description="boxes on some frames of each video, or on whole ones [S]"
     )
 
 
-def tracker(spec: RunSpec, network: TransT, compute: Compute) -> TransTTracker:
-    return TransTTracker(network, compute, spec.search, spec.window_influence, spec.size_rate)
+class SoclTransTSpec(TransTTraining, PointLabels):
+    """Parameters of SoCL-TransT."""
+
+    method: Literal["socl-transt"]
+    pseudo_boxes: Literal["best", "centred"] = Field("centred", description="rule of pseudo boxes from points [R]")
 
 
-def cut(spec: RunSpec, rule: str) -> Cut:
+def untrained_network(spec: TransTTraining) -> TransT:
+    """The network of a spec before its training."""
+    sizes = spec.dim, spec.layers, spec.attention_heads, spec.hidden
+    return TransT(spec.backbone, spec.width, *sizes, spec.dropout, spec.anchored)
+
+
+def make_tracker(spec: TransTTraining, network: TransT, compute: Compute) -> TransTTracker:
+    """A tracker with the network."""
+    return TransTTracker(network, compute, spec.search_size, spec.window_influence, spec.size_rate)
+
+
+def cut(spec: TransTTraining, rule: str) -> Cut:
     """Stored crops show twice the search region, so that shift and zoom stay inside of them."""
-    return Cut(rule, 2 * spec.search, 4.0)
+    return Cut(rule, 2 * spec.search_size, 4.0)
 
 
 def boxes_in_crops(boxes: torch.Tensor, batch: Batch, pixels: int) -> torch.Tensor:
@@ -44,7 +98,7 @@ def boxes_in_crops(boxes: torch.Tensor, batch: Batch, pixels: int) -> torch.Tens
     return torch.cat([zoom * (boxes[:, :2] + batch.shift) / pixels + 0.5, zoom * boxes[:, 2:] / pixels], 1)
 
 
-def favour_small_jitter(batch: Batch, spec: RunSpec) -> Batch:
+def favour_small_jitter(batch: Batch, spec: TransTTraining) -> Batch:
     """The batch with u |u|^(jitter_power - 1) for u, each shift and log zoom as a share of the largest. [R]
 
     Most targets of a tracked video lie near the middle of the crop, where a short training must be exact; some
@@ -68,10 +122,10 @@ def step(batches: Batches, step: int, network: TransT) -> dict[str, torch.Tensor
     spec, compute, whole = batches.spec, batches.compute, batches.draw(step)
     first, second = share(whole)
     second = favour_small_jitter(second, spec)
-    template = batches.crops(replace(Batch.plain(first.rows), gain=first.gain), spec.search // 2)
-    search = batches.crops(second, spec.search)
-    truth = boxes_in_crops(batches.boxes[second.rows], second, spec.search)
-    if spec.turned:
+    template = batches.crops(replace(Batch.plain(first.rows), gain=first.gain), spec.search_size // 2)
+    search = batches.crops(second, spec.search_size)
+    truth = boxes_in_crops(batches.boxes[second.rows], second, spec.search_size)
+    if spec.turn_pairs:
         rng = np.random.default_rng([spec.seed, step, 1])
         symmetries = Symmetries.draw(whole.rows.shape[1], rng, compute.device)[own_rows()]
         template, search = symmetries.turn_images(template), symmetries.turn_images(search)
@@ -92,12 +146,9 @@ def step(batches: Batches, step: int, network: TransT) -> dict[str, torch.Tensor
     return values
 
 
-def probe(spec: RunSpec, network: TransT, sequences: list, compute: Compute) -> dict[str, dict[str, float]]:
-    """Whether the network looks at its template, by sequence."""
-    return template_use(network, spec.search, sequences, compute)
-
-
 METHODS = {
-    "socl-transt": Method("points", tracker, network, step, lambda spec: cut(spec, spec.pseudo_boxes), probe),
-    "transt": Method("boxes", tracker, network, step, lambda spec: cut(spec, "box"), probe),
+    "socl-transt": Method(
+        SoclTransTSpec, "points", make_tracker, untrained_network, step, lambda spec: cut(spec, spec.pseudo_boxes)
+    ),
+    "transt": Method(TransTSpec, "boxes", make_tracker, untrained_network, step, lambda spec: cut(spec, "box")),
 }

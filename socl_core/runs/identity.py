@@ -1,4 +1,8 @@
-"""What a run is: its parameters, the code it executes and the data it reads, each with a hash."""
+"""What a run is: its parameters, the code it executes and the data it reads, each with a hash.
+
+Code is hashed by definition, not by file: a function, class or constant that moves to another module of the package, a
+reworded docstring, comment or message, and another layout of the lines leave every run what it is.
+"""
 
 import ast
 import hashlib
@@ -13,130 +17,193 @@ from socl_core.methods.spec import RunSpec
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("socl_core", "socl_book")
 EXECUTED = "socl_core.runs.pipeline"  # with the modules of its method and of its data sets, the code of a run
-# They only name parameters and methods: the values are in the spec itself, so a new name changes no other run.
-DECLARATIONS = frozenset({"socl_core.methods.spec", "socl_core.methods"})
+# It only names methods: a new one changes no run of another.
+DECLARATIONS = frozenset({"socl_core.methods"})
 BESIDE = (".json", ".js", ".css")  # a module's table, script and style, which have its name
+WORDS = frozenset({"description", "help", "desc", "unit"})  # arguments that only a reader sees
+TELLERS = frozenset({"print"})  # calls that only tell
 
 
 @cache
 def imported_modules(module: str) -> frozenset[str]:
-    """Names of the modules of this package that `module` imports, directly or not, itself included."""
-    found, open_ = set(), [module]
-    while open_:
-        name = open_.pop()
-        if name in found or not (path := module_path(name)):
+    """Names of the modules of these packages that `module` imports, directly or not, itself included."""
+    reached, waiting = set(), [module]
+    while waiting:
+        name = waiting.pop()
+        if name in reached or not (path := module_path(name)):
             continue
-        found.add(name)
-        open_ += imports(ast.parse(path.read_text()))
-    return frozenset(found)
+        reached.add(name)
+        waiting += imports(ast.parse(path.read_text()))
+    return frozenset(reached)
 
 
 def imports(tree: ast.AST) -> list[str]:
     """Names that the import statements of some code may mean as modules, wherever they stand in it."""
-    found = []
+    names = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return found
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
 
 
 def module_path(name: str) -> Path | None:
-    """The file of a module of this package, or None."""
+    """The file of a module of these packages, or None."""
     if name.split(".")[0] not in PACKAGES:
         return None
     base = ROOT.joinpath(*name.split("."))
     return next((p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()), None)
 
 
-@cache
-def _module_hash(name: str) -> str:
-    path = module_path(name)
-    tree = ast.parse(path.read_text())
-    for node in ast.walk(tree):
+class _WithoutWords(ast.NodeTransformer):
+    """Takes out of code what changes no number: docstrings, messages, help texts, types of arguments, own imports."""
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
         body = getattr(node, "body", None)
         first = body[0] if isinstance(body, list) and body else None
         if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
             del body[0]
-    digest = hashlib.sha256(ast.dump(tree).encode())
+        return super().generic_visit(node)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
+        """Own modules are hashed themselves; where they lie does not matter."""
+        return None if (node.module or "").split(".")[0] in PACKAGES else node
+
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        checking = isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        return None if checking else self.generic_visit(node)
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        return ast.arg(node.arg)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.returns = None
+        return self.generic_visit(node)
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        if isinstance(node.exc, ast.Call):
+            node.exc.args, node.exc.keywords = [], []
+        return self.generic_visit(node)
+
+    def visit_keyword(self, node: ast.keyword) -> ast.AST | None:
+        return None if node.arg in WORDS else self.generic_visit(node)
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        call = node.value
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in TELLERS:
+            return ast.Pass()
+        return self.generic_visit(node)
+
+
+@cache
+def _definition_hashes(module: str) -> dict[str, str]:
+    """Hash of each top-level statement of a module, by what it defines, and of the files beside it."""
+    path = module_path(module)
+    hashes: dict[str, str] = {}
+    for node in _WithoutWords().visit(ast.parse(path.read_text())).body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            taken = {f"{getattr(node, 'module', '')}:{alias.name}:{alias.asname}" for alias in node.names}
+            hashes |= {f"{module}.import {name}": _hash(name, 16) for name in taken}
+            continue
+        name = f"{module}.{_defined(node)}"
+        hashes[name] = _hash([hashes.get(name), ast.dump(node)], 16)
     for beside in (path.with_suffix(kind) for kind in BESIDE):
-        digest.update(beside.read_bytes() if beside.exists() else b"")
-    return digest.hexdigest()[:16]
+        if beside.exists():
+            hashes[f"{module}{beside.suffix}"] = hashlib.sha256(beside.read_bytes()).hexdigest()[:16]
+    return hashes
 
 
-def module_hashes(*modules: str) -> dict[str, str]:
-    """Hash of each module that importing `modules` brings in, with the files of its name beside it (.json, .js).
+def _defined(node: ast.stmt) -> str:
+    """What a top-level statement defines: the name of a function, class or constant, else the kind of statement."""
+    targets = getattr(node, "targets", [getattr(node, "target", None)])
+    names = [name.id for target in targets if target for name in ast.walk(target) if isinstance(name, ast.Name)]
+    return getattr(node, "name", None) or ",".join(names) or type(node).__name__.lower()
 
-    Comments, docstrings and layout do not count.
+
+def definition_hashes(*modules: str) -> dict[str, str]:
+    """Hash of each definition in the modules that importing `modules` brings in, by its full name.
+
+    Comments, docstrings, messages, layout and the order of definitions do not count.
     """
-    names = frozenset().union(*map(imported_modules, modules))
-    return {name: _module_hash(name) for name in sorted(names)}
+    names = frozenset().union(*map(imported_modules, modules)) - DECLARATIONS
+    return {name: value for module in sorted(names) for name, value in _definition_hashes(module).items()}
 
 
 def code_hash(*modules: str) -> str:
-    """One hash of all that `module_hashes` returns."""
-    return _hash(module_hashes(*modules), 16)
+    """One hash of all definitions that `modules` bring in, wherever they stand."""
+    return _hash(sorted({*definition_hashes(*modules).values()}), 16)
 
 
-def _hash(content: dict, digits: int) -> str:
+def _hash(content, digits: int) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:digits]
 
 
-def run_modules(spec: RunSpec) -> dict[str, str]:
-    """Hash of each module that a run of a spec executes."""
-    read = map(data.layout_module, (*spec.data, *spec.test))
-    found = module_hashes(EXECUTED, methods.MODULES[spec.method], *read)
-    return {name: found[name] for name in found.keys() - DECLARATIONS}
+def run_modules(spec: RunSpec) -> list[str]:
+    """The modules whose imports make up the code of a run."""
+    layouts = map(data.layout_module, (*spec.training_sets, *spec.test))
+    return [EXECUTED, methods.modules()[spec.method], *dict.fromkeys(layouts)]
 
 
 def run_code(spec: RunSpec) -> str:
     """One hash of the code that a run of a spec executes."""
-    return _hash(run_modules(spec), 16)
+    return code_hash(*run_modules(spec))
 
 
 @cache
 def data_hashes(spec: RunSpec) -> dict[str, str]:
-    """Manifest hash of each data set of a spec, "absent" where it is not there; and of the weights it starts from."""
-    sets = {f"{name}/train": (name, "train") for name in spec.data if spec.steps}
-    sets |= {
-        f"{name}/{split}": (name, split) for name in spec.test for split in [data.evaluation_split(name, spec.split)]
-    }
+    """Manifest hash of each data set of a spec, "absent" where it is not there; and of the weights it starts from.
+
+    Raises `DataError` when these weights cannot be read.
+    """
+    sets = {f"{name}/train": (name, "train") for name in spec.training_sets}
+    for name in spec.test:
+        split = data.evaluation_split(name, spec.split)
+        sets[f"{name}/{split}"] = (name, split)
     hashes = {
         key: "absent" if data.available(name) else data.manifest(name, split) for key, (name, split) in sets.items()
     }
-    if spec.init:
+    if spec.initial_weights:
         try:
-            hashes["init"] = hashlib.sha256(Path(spec.init).read_bytes()).hexdigest()[:16]
+            hashes["init"] = hashlib.sha256(Path(spec.initial_weights).read_bytes()).hexdigest()[:16]
         except OSError as error:
-            raise DataError(f"cannot read the weights {spec.init}: {error.strerror or error}") from error
+            raise DataError(f"cannot read the weights {spec.initial_weights}: {error.strerror or error}") from error
     return hashes
 
 
 def identity(spec: RunSpec) -> dict:
-    """All that a run's number depends on: parameters, hash of each module it executes, hash of each data set."""
+    """All that a run's number depends on: parameters, hash of each definition it executes, hash of each data set."""
     return {
         "spec": spec.model_dump(mode="json"),
-        "code": run_modules(spec),
+        "code": definition_hashes(*run_modules(spec)),
         "data": data_hashes(spec),
     }
 
 
 def run_id(spec: RunSpec) -> str:
-    """Identity of a run: twelve hex digits of the hash of `identity`."""
-    return _hash(identity(spec), 12)
+    """Identity of a run: twelve hex digits of a hash of all that `identity` holds, the names of definitions aside."""
+    return _hash([spec.model_dump(mode="json"), run_code(spec), data_hashes(spec)], 12)
 
 
 def changes(before: dict, now: dict) -> list[str]:
-    """What differs between two identities, one sentence an input."""
-    found = []
-    for kind, label in (("spec", "parameter"), ("code", "module"), ("data", "data set")):
+    """What differs between two identities, one sentence an input. A definition that only moved does not."""
+    sentences = []
+    for kind, label in (("spec", "parameter"), ("code", "code of"), ("data", "data set")):
         old, new = before.get(kind, {}), now[kind]
+        if kind == "code":
+            old, new = _only_here(old, new), _only_here(new, old)
         for name in sorted(old.keys() | new.keys()):
             if name not in new:
-                found.append(f"{label} {name} is not used any more")
+                sentences.append(f"{label} {name} is not used any more")
             elif name not in old:
-                found.append(f"{label} {name} is new")
+                sentences.append(f"{label} {name} is new")
             elif old[name] != new[name]:
-                found.append(f"{label} {name} changed" + (f": {old[name]} -> {new[name]}" if kind != "code" else ""))
-    return found
+                values = "" if kind == "code" else f": {old[name]} -> {new[name]}"
+                sentences.append(f"{label} {name} changed{values}")
+    return sentences
+
+
+def _only_here(hashes: dict[str, str], others: dict[str, str]) -> dict[str, str]:
+    """The definitions whose content the others do not hold under any name."""
+    there = {*others.values()}
+    return {name: value for name, value in hashes.items() if value not in there}

@@ -11,14 +11,14 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-
-from pydantic import ValidationError
+from urllib.parse import quote
 
 from socl_core.data.files import write_atomic
-from socl_core.errors import DataError
+from socl_core.errors import DataError, SoclError, UsageError
 from socl_core.methods.spec import RunSpec
 from socl_core.runs.identity import changes, identity, run_id
 from socl_core.runs.locks import lock, locked
+from socl_core.runs.spec import read_spec
 
 RUNS = Path("runs")
 
@@ -57,9 +57,12 @@ class Run:
             return False
 
     def read(self, name: str) -> dict:
-        """A JSON file of the run. Raises `DataError` when it is missing or damaged."""
+        """A JSON file of the run, an object. Raises `DataError` when it is missing or damaged."""
         try:
-            return json.loads((self.folder / name).read_text())
+            content = json.loads((self.folder / name).read_text())
+            if not isinstance(content, dict):
+                raise ValueError(f"it holds a {type(content).__name__}")
+            return content
         except (OSError, ValueError) as error:
             raise DataError(
                 f"{self.folder / name} cannot be read ({error}); expected a JSON file written by a run. "
@@ -81,7 +84,9 @@ class Run:
             entries = [json.loads(line) for line in lines if line.endswith("\n")]
         except ValueError as error:
             raise DataError(f"{path} is damaged ({error}); delete {self.folder} to have the run done again") from error
-        if self.state == "ok" and (steps := self.read("spec.json")["steps"]) != (entries[-1]["step"] if entries else 0):
+        if self.state != "ok":
+            return entries
+        if (steps := self.read("spec.json").get("steps", 0)) != (entries[-1]["step"] if entries else 0):
             raise DataError(f"{path} does not go to step {steps}; delete {self.folder} to have the run done again")
         return entries
 
@@ -90,6 +95,20 @@ class Run:
         if self.state == "absent":
             self.describe(spec)
             self.write("state.json", {"state": "queued"})
+
+    def boxes(self, data_set: str) -> Path:
+        """The folder of the boxes on a data set; no two sets share one, whatever their paths hold."""
+        return self.folder / "boxes" / quote(data_set, safe="")
+
+    def claim(self, spec: RunSpec) -> None:
+        """Makes the folder that of a spec. Call it while `working`, so that a refused start overwrites nothing.
+
+        Raises `UsageError` where it holds work of another run.
+        """
+        begun = any((self.folder / name).exists() for name in ("checkpoint.pt", "weights.safetensors", "result.json"))
+        if begun and (different := changes(self.read("identity.json"), identity(spec))):
+            raise UsageError(f"{self.folder} holds another run ({different[0]}); choose another folder or delete it")
+        self.describe(spec)
 
     def describe(self, spec: RunSpec) -> None:
         """Writes what the run is: spec.json for `socl run`, identity.json for `staleness`."""
@@ -103,9 +122,9 @@ class Run:
         except DataError:
             return ["it does not say what it was made from"]
         try:
-            return changes(before, identity(RunSpec.model_validate(before["spec"])))
-        except (ValidationError, KeyError) as error:
-            return [f"its parameters are not valid any more: {error}"]
+            return changes(before, identity(read_spec(before.get("spec"))))
+        except SoclError as error:
+            return [f"nothing leads to it any more: {error}"]
 
     @property
     def since(self) -> float | None:

@@ -19,10 +19,10 @@ from socl_book.widgets.eta import EtaWidget, coverage
 from socl_core.errors import UsageError
 from socl_core.methods.batches import Batch, Batches
 from socl_core.methods.crops import CropStore
-from socl_core.methods.spec import make_spec
 from socl_core.models.device import Compute
 from socl_core.prior.click import view_click
 from socl_core.prior.top import entropy
+from socl_core.runs.spec import make_spec
 
 HOST = Path(__file__).parents[2] / "book" / "assets" / "widget-host.js"
 ETAS = [0, 0.5, 1, 2.5, 5, 7.5, 10, 12.5, 15, 20, 25, 33, 40]

@@ -17,11 +17,11 @@ from socl_core.geometry import SEARCH
 from socl_core.methods import soft_samples
 from socl_core.methods.batches import Batch, Batches
 from socl_core.methods.crops import CropStore
-from socl_core.methods.spec import make_spec
 from socl_core.methods.training import new_network
 from socl_core.models.alexnet import GRID
 from socl_core.models.device import Compute
 from socl_core.models.siamese import SiameseNetwork
+from socl_core.runs.spec import make_spec
 
 
 def test_box_cells_are_those_whose_centre_is_inside():

@@ -110,14 +110,14 @@ def test_code_in_a_parameter_is_a_text_and_nothing_else(notebook, tmp_path):
 def test_the_code_of_a_notebook_is_its_cells_and_what_they_import(notebook, monkeypatch, tmp_path):
     page = notebook("from socl_core.prior.top import top_map", "def f():\n    import socl_core.scoring.metrics")
     before = notebook_code(page)
-    original = identity._module_hash
+    original = identity._definition_hashes
     for module, same in [
         ("socl_book.figures", True),
         ("socl_core.prior.top", False),
         ("socl_core.scoring.metrics", False),
     ]:
-        hashed = lambda name, edited=module: "new" if name == edited else original(name)  # noqa: E731
-        monkeypatch.setattr(identity, "_module_hash", hashed)
+        hashed = lambda name, edited=module: {"f": "new"} if name == edited else original(name)  # noqa: E731
+        monkeypatch.setattr(identity, "_definition_hashes", hashed)
         assert (notebook_code(page) == before) is same
     before = notebook_code(notebook("print(1)"))
     assert notebook_code(notebook("print(2)")) != before

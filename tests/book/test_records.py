@@ -17,7 +17,7 @@ from socl_book.html import number_html, sequences_html, table_html
 from socl_book.provenance import LOGGED, changed, command, kept
 from socl_core.commands.main import app
 from socl_core.data.files import write_boxes
-from socl_core.methods.spec import make_spec
+from socl_core.runs.spec import make_spec
 from socl_core.runs.store import Run
 
 HOSTILE = "otb:/a b/'\"$(rm x)`*,[é]\n\n<script>alert(1)</script>"
@@ -25,7 +25,7 @@ SPECS = [
     make_spec("laptop", "socl-siam"),
     make_spec("laptop", "socl-siam", "real", seed=2, data=("composite", "real_mini"), test=("otb",)),
     make_spec("smoke", "box-cf", share=0.125, videos=None, weight_decay=1e-5, head=True, boxed="videos"),
-    make_spec("smoke", "mil", test=(HOSTILE,), init="null", split="a...", test_frames=None),
+    make_spec("smoke", "random-siam", test=(HOSTILE,), init="null", split="a...", test_frames=None),
 ]  # fmt: skip
 
 

@@ -7,9 +7,9 @@ from tiny import random_store
 
 from socl_book.representation import alignment, effective_rank, feature_statistics, uniformity, video_pairs
 from socl_core.methods.batches import Batch, Batches
-from socl_core.methods.spec import make_spec
 from socl_core.methods.training import new_network
 from socl_core.models.device import Compute
+from socl_core.runs.spec import make_spec
 
 CPU = Compute(torch.device("cpu"), False)
 

@@ -11,7 +11,8 @@ from socl_book.charts import difference_chart
 from socl_book.html import claims_table, claims_words, table_html, verdicts_html
 from socl_book.results import difference, measured, scores
 from socl_core.errors import UsageError
-from socl_core.methods.spec import RunSpec, make_spec, protocols
+from socl_core.methods.spec import RunSpec
+from socl_core.runs.spec import make_spec, protocols
 from socl_core.runs.store import Run
 
 

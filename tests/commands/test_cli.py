@@ -145,7 +145,7 @@ def test_clicks_are_no_boxes_to_score(tmp_path):
 
 def test_parameters_are_listed_with_their_meaning(tmp_path):
     lines = socl("parameters", "--method", "transt", cwd=tmp_path).stdout.splitlines()
-    assert any(line.split()[:2] == ["search", "96"] and "search crops" in line for line in lines)
+    assert any(line.split()[:2] == ["search_size", "96"] and "search crops" in line for line in lines)
     values = json.loads(socl("parameters", "--json", cwd=tmp_path).stdout)
     assert values["eta"] == 0.1 and values["test"] == ["composite"]
 

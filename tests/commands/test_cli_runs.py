@@ -9,11 +9,14 @@ from typer.testing import CliRunner
 
 from socl_core.commands.main import app
 from socl_core.errors import DataError
-from socl_core.methods.spec import make_spec
 from socl_core.methods.training import new_network
 from socl_core.models.device import Compute
-from socl_core.runs import identity, pipeline
+from socl_core.runs import identity
+from socl_core.runs.spec import make_spec
 from socl_core.runs.store import Run
+from socl_core.runs.weights import read_weights, save_weights, weights_spec
+
+CHANGED = "code of socl_core.scoring.evaluation.one_pass changed"
 
 
 @pytest.fixture
@@ -25,7 +28,7 @@ def store(tmp_path, monkeypatch):
         Run.of(spec).queue(spec)
     run = Run.of(stale)
     content = run.read("identity.json")
-    content["code"]["socl_core.scoring.evaluation"] = "before"
+    content["code"]["socl_core.scoring.evaluation.one_pass"] = "before"
     run.write("identity.json", content)
     with run.working():
         run.write("result.json", {"mean": {"composite": {"auc": 0.5}}})
@@ -41,16 +44,16 @@ def test_status_tells_state_age_and_staleness(store):
     rows = {row["run"]: row for row in json.loads(call("status", "--json").stdout)}
     assert rows[current.id]["state"] == "queued" and rows[current.id]["changed"] == []
     assert rows[stale.id]["state"] == "stale" and rows[stale.id]["changed"] == [
-        "module socl_core.scoring.evaluation changed"
+        CHANGED
     ]
     assert 0 <= rows[stale.id]["hours"] < 1 and rows[stale.id]["auc"] == {"composite": 50.0}
-    assert "module socl_core.scoring.evaluation changed" in call("status").stdout
+    assert CHANGED in call("status").stdout
 
 
 def test_why_names_the_inputs(store):
     current, stale = store
     assert "is current" in call("why", current.id).stdout
-    assert call("why", stale.id[:6]).stdout.strip() == "module socl_core.scoring.evaluation changed"
+    assert call("why", stale.id[:6]).stdout.strip() == CHANGED
     from socl_core.errors import UsageError
 
     with pytest.raises(UsageError, match="unknown run"):
@@ -63,12 +66,12 @@ def test_weights_are_halved_with_their_spec(store, tmp_path):
     spec = make_spec("smoke", "socl-siam", width=0.125, seed=2)
     network, run = new_network(spec), Run.of(spec)
     run.queue(spec)
-    pipeline.save_weights(network, spec, run.folder / "weights.safetensors")
+    save_weights(network.state_dict(), spec, run.folder / "weights.safetensors")
     assert "half.safetensors" in call("weights", run.id, "--out", "half.safetensors").stdout
     halved = tmp_path / "half.safetensors"
-    assert pipeline.weights_spec(halved) == spec
+    assert weights_spec(halved) == spec
     assert halved.stat().st_size < 0.6 * (run.folder / "weights.safetensors").stat().st_size
-    read = pipeline.read_weights(halved, Compute(torch.device("cpu"), False)).state_dict()
+    read = read_weights(halved, Compute(torch.device("cpu"), False)).state_dict()
     for name, tensor in network.state_dict().items():
         torch.testing.assert_close(read[name], tensor, rtol=1e-3, atol=1e-6)
     with pytest.raises(DataError, match="no weights file"):

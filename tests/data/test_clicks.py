@@ -11,8 +11,8 @@ from socl_core.commands.main import app
 from socl_core.data.check import scan
 from socl_core.data.video import write_clip
 from socl_core.errors import DataError, UsageError
-from socl_core.methods.spec import make_spec
-from socl_core.runs.pipeline import training_crops
+from socl_core.runs.spec import make_spec
+from socl_core.runs.training_set import training_crops
 
 
 def clicked(root, name, rows, numbers=range(1, 5)):

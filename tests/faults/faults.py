@@ -13,9 +13,9 @@ import torch
 from socl_book import build as book
 from socl_core.data.files import read_own_boxes
 from socl_core.errors import SoclError
-from socl_core.methods.spec import make_spec
 from socl_core.models.device import Compute
 from socl_core.runs import pipeline
+from socl_core.runs.spec import make_spec
 from socl_core.runs.store import Run
 
 SPEC = make_spec("smoke", "socl-siam", videos=4, frames=3, width=0.125, steps=80, crop=127, batch=4,

@@ -16,9 +16,9 @@ from torch import nn
 from socl_core.errors import UsageError
 from socl_core.methods import distributed, losses
 from socl_core.methods.batches import Batch, Batches
-from socl_core.methods.spec import make_spec
 from socl_core.methods.training import Training
 from socl_core.models.device import Compute
+from socl_core.runs.spec import make_spec
 from socl_core.runs.store import Run
 
 SCRIPT = """

@@ -13,11 +13,11 @@ from socl_core.methods import siam
 from socl_core.methods.batches import Batch, Batches
 from socl_core.methods.crops import CropStore
 from socl_core.methods.siam import box_step, socl_step
-from socl_core.methods.spec import make_spec
 from socl_core.methods.training import Training, new_network
 from socl_core.models.alexnet import GRID
 from socl_core.models.device import Compute
 from socl_core.prior.top import LATTICE, clip_level, feature_region, lattice
+from socl_core.runs.spec import make_spec
 
 CPU = Compute(torch.device("cpu"), False)
 

@@ -13,18 +13,19 @@ from socl_core.geometry import resample
 from socl_core.methods import find
 from socl_core.methods.batches import Batch, Batches
 from socl_core.methods.crops import CropStore, build_store
-from socl_core.methods.spec import make_spec
 from socl_core.methods.symmetries import Symmetries
 from socl_core.methods.training import Training
-from socl_core.methods.transt import boxes_in_crops, favour_small_jitter, network, step
+from socl_core.methods.transt import boxes_in_crops, favour_small_jitter, step, untrained_network
 from socl_core.models.device import Compute
 from socl_core.models.transt import Attention, FusionLayer, TransT, anchors, sine_positions
+from socl_core.runs.spec import make_spec
 from socl_core.scoring.evaluation import one_pass
 from socl_core.scoring.metrics import iou
 from socl_core.trackers.transt import TransTTracker
 
 CPU = Compute(torch.device("cpu"), False)
-TINY = {"width": 0.0625, "search": 64, "dim": 16, "layers": 1, "heads": 2, "hidden": 16, "batch": 3, "steps": 2}
+TINY = {"width": 0.0625, "search_size": 64, "dim": 16, "layers": 1, "attention_heads": 2, "hidden": 16,
+        "batch": 3, "steps": 2}
 
 
 def spec_of(method="transt", **changes):
@@ -98,9 +99,9 @@ def test_a_fusion_layer_looks_at_both_maps_and_ignores_the_order_of_the_other():
 
 def test_the_paper_size_has_the_published_number_of_parameters():
     spec = make_spec("paper", "transt")
-    count = sum(parameter.numel() for parameter in network(spec).parameters())
+    count = sum(parameter.numel() for parameter in untrained_network(spec).parameters())
     assert count == pytest.approx(23.0e6, rel=0.02)
-    assert (spec.search, spec.window_influence) == (256, 0.49)
+    assert (spec.search_size, spec.window_influence) == (256, 0.49)
 
 
 @pytest.mark.parametrize("backbone", ["resnet18", "resnet50"])
@@ -191,10 +192,10 @@ def test_a_box_turns_with_its_picture_and_template_and_search_crop_alike():
     assert len(ways) == 6 * 8
 
 
-@pytest.mark.parametrize("change", [{"turned": True}, {"jitter_power": 2.0}])
+@pytest.mark.parametrize("change", [{"turn_pairs": True}, {"jitter_power": 2.0}])
 def test_a_turn_and_a_power_each_change_a_step_and_its_seed_repeats_it(change):
-    plain = {"jitter_power": 1.0, "turned": False}
-    network_ = network(spec_of(**plain)).eval()
+    plain = {"jitter_power": 1.0, "turn_pairs": False}
+    network_ = untrained_network(spec_of(**plain)).eval()
     once, again, other = (
         step(Batches(box_store(), spec_of(**values), CPU), 3, network_)["loss"].item()
         for values in (plain | change, plain | change, plain)
@@ -332,7 +333,7 @@ def test_it_overfits_one_composite_video(tmp_path):
     video = data.load("composite", "train", videos=1)[0]
     # With little zoom the tracker's own errors of size are new to the network, and they add up. What keeps a network
     # from learning its videos by heart is against what is wanted here, and there is no other video to mismatch.
-    drawn = {"turned": False, "jitter_power": 1.0, "shift": 12, "zoom": 0.4}
+    drawn = {"turn_pairs": False, "jitter_power": 1.0, "shift": 12, "zoom": 0.4}
     fitted = {"weight_decay": 1e-4, "mismatch": 0.0, "size_rate": 1.0}
     spec = make_spec("laptop", "transt", steps=400, batch=8, **drawn, **fitted)
     store = build_store([video], tmp_path / "store", find("transt").cut(spec))

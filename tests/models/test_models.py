@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from socl_core.methods.spec import make_spec
 from socl_core.methods.training import new_network
 from socl_core.models.alexnet import GRID, AlexNetV1
 from socl_core.models.siamese import Adjust, ProjectionHead, SiameseNetwork
+from socl_core.runs.spec import make_spec
 
 # Weights and biases of method.md section 5, by hand: outputs x inputs a group x kernel x kernel + outputs.
 CONVOLUTIONS = [(96, 3, 11, 34_944), (256, 48, 5, 307_456), (384, 256, 3, 885_120), (384, 192, 3, 663_936),

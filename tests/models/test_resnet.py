@@ -8,12 +8,13 @@ from safetensors.torch import save_file
 from torch import nn
 
 from socl_core.errors import DataError, UsageError
-from socl_core.methods.spec import CENTRED, make_spec
+from socl_core.methods.spec import CENTRED
 from socl_core.methods.training import new_network
 from socl_core.models.init import load_init
 from socl_core.models.resnet import GRID, ResNet18, ResNet50
 from socl_core.models.siamese import BACKBONES
 from socl_core.runs.identity import data_hashes
+from socl_core.runs.spec import make_spec
 
 
 def torchvision_names(blocks, convolutions):

@@ -4,8 +4,9 @@ import pytest
 
 from socl_core import methods
 from socl_core.errors import UsageError
-from socl_core.methods import NAMES
-from socl_core.methods.spec import RunSpec, make_spec, protocols, read_protocol
+from socl_core.runs.spec import make_spec, protocols, read_protocol, read_spec
+
+NAMES = sorted(methods.modules())
 
 
 @pytest.mark.parametrize("method", NAMES)
@@ -13,11 +14,11 @@ from socl_core.methods.spec import RunSpec, make_spec, protocols, read_protocol
 def test_every_shipped_protocol_parses_for_every_method(protocol, method):
     spec = make_spec(protocol, method)
     assert (spec.protocol, spec.method) == (protocol, method)
-    assert bool(spec.steps) == (methods.find(method).labels is not None)
+    assert bool(spec.training_sets) == (methods.find(method).labels is not None)
     for key in ("common", "methods"):
         assert key in read_protocol(protocol)
     assert set(read_protocol(protocol)["methods"]) <= set(NAMES)
-    assert RunSpec.model_validate_json(spec.model_dump_json()) == spec
+    assert read_spec(spec.model_dump(mode="json")) == spec
 
 
 @pytest.mark.parametrize("protocol", protocols())
@@ -32,7 +33,7 @@ def test_both_conditions_train_on_the_same_network_and_data(protocol, tracker):
 
 def test_a_text_names_one_data_set_or_several():
     assert make_spec("smoke", "mil", test="otb:some/where").test == ("otb:some/where",)
-    assert make_spec("smoke", "mil", data="composite, real_mini").data == ("composite", "real_mini")
+    assert make_spec("smoke", "transt", data="composite, real_mini").data == ("composite", "real_mini")
 
 
 def test_the_papers_default_is_eta_of_ten_per_cent():
@@ -42,22 +43,37 @@ def test_the_papers_default_is_eta_of_ten_per_cent():
 
 def test_changes_win_over_the_method_and_the_method_over_the_common_part():
     values = read_protocol("laptop")
-    assert make_spec("laptop", "random-siam").steps == values["methods"]["random-siam"]["steps"]
-    assert make_spec("laptop", "random-siam", steps=3).steps == 3
+    assert make_spec("laptop", "socl-siam").steps == values["methods"]["socl-siam"]["steps"]
+    assert make_spec("laptop", "socl-siam", steps=3).steps == 3
     assert make_spec("laptop", "socl-cf").steps == values["common"]["steps"] > 0
+
+
+def test_a_spec_holds_the_parameters_of_its_method_alone():
+    fields = {name: set(make_spec("laptop", name).model_dump()) for name in NAMES}
+    assert "eta" in fields["socl-siam"] and not {"eta", "search_size", "filter_rate"} & fields["box-siam"]
+    assert "labelled" in fields["transt"] and "labelled" not in fields["socl-transt"] | fields["socl-siam"]
+    assert fields["mil"] == {"protocol", "method", "seed", "threads", "test", "test_videos", "test_frames", "split"}
+    with pytest.raises(UsageError, match="unknown parameter of box-siam 'eta'"):
+        make_spec("laptop", "box-siam", eta=0.2)
+
+
+@pytest.mark.parametrize("content", [None, [], {}, {"method": 3}, {"method": "none"}, {"method": "mil", "eta": 0.1}])
+def test_plain_data_that_is_no_spec_is_refused(content):
+    with pytest.raises(UsageError):
+        read_spec(content)
 
 
 def test_a_spec_cannot_be_changed_and_can_be_a_key():
     spec = make_spec("laptop", "mil")
     with pytest.raises(Exception, match="frozen"):
-        spec.eta = 0.5
+        spec.seed = 5
     assert {spec: 1}[make_spec("laptop", "mil")] == 1
 
 
 @pytest.mark.parametrize("call, message", [
     (lambda: make_spec("laptop", "scol-siam"), "unknown method 'scol-siam': did you mean 'socl-siam'"),
     (lambda: make_spec("laptpo", "socl-siam"), "unknown protocol 'laptpo': did you mean 'laptop'"),
-    (lambda: make_spec("laptop", "socl-siam", ste=5), "unknown parameter 'ste': did you mean 'steps'"),
+    (lambda: make_spec("laptop", "socl-siam", ste=5), "unknown parameter of socl-siam 'ste': did you mean 'steps'"),
     (lambda: make_spec("laptop", "socl-siam", tau_m=0.1), "did you mean 'tau_n'"),
     (lambda: make_spec("laptop", "zzzzzz"), "unknown method 'zzzzzz': valid are .*socl-siam"),
     (lambda: make_spec("../laptop", "mil"), "unknown protocol"),
@@ -72,11 +88,10 @@ BAD = {
     "width": [0, 4.1, math.nan], "crop": [126, 256, 200.5], "steps": [-1, 1.5, None], "batch": [1, 0],
     "lr": [0, -1, math.nan], "optimiser": ["adam"], "weight_decay": [-1], "max_gap": [0], "shift": [-1],
     "zoom": [1, -0.1],
-    "scales": [0], "window_influence": [-0.1, 1.1], "share": [0, 1.5], "labelled": [0, 1.5],
+    "scales": [0], "window_influence": [-0.1, 1.1], "share": [0, 1.5],
     "videos": [0], "frames": [0],
-    "test_videos": [0], "test_frames": [-3], "seed": [-1], "data": [(), 3], "scale_rule": ["windows"],
-    "correlation": ["cos"], "radius": [0], "head": ["perhaps"], "solver": ["fourier"],
-    "update": [-0.1, 1], "backbone": ["vgg"],
+    "test_videos": [0], "test_frames": [-3], "seed": [-1, 2**64], "data": [(), 3], "scale_rule": ["windows"],
+    "correlation": ["cos"], "head": ["perhaps"], "backbone": ["vgg"],
 }  # fmt: skip
 
 
@@ -95,9 +110,9 @@ def test_the_ends_of_the_ranges_are_fine(name, value):
 
 
 def test_the_channels_of_transt_are_shared_out_among_its_heads():
-    assert make_spec("laptop", "transt", dim=24, heads=3).heads == 3
-    with pytest.raises(UsageError, match="dim must be a multiple of heads; found 64 and 5"):
-        make_spec("laptop", "transt", heads=5)
+    assert make_spec("laptop", "transt", dim=24, attention_heads=3).attention_heads == 3
+    with pytest.raises(UsageError, match="dim must be a multiple of attention_heads; found 64 and 5"):
+        make_spec("laptop", "transt", attention_heads=5)
 
 
 def test_protocol_and_method_are_no_changes():

@@ -7,8 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from socl_book.template_use import template_use
 from socl_core.data.sequence import Sequence
-from socl_core.methods.template_use import template_use
 from socl_core.models.device import Compute
 
 CPU = Compute(torch.device("cpu"), False)

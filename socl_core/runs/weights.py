@@ -1,0 +1,103 @@
+"""Weights and checkpoints on disk, each with a checksum: what was written is what is read, or an error says so."""
+
+import hashlib
+import io
+import json
+import pickle
+import sys
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import nn
+
+from socl_core import methods
+from socl_core.data.files import write_atomic
+from socl_core.errors import DataError, UsageError
+from socl_core.methods.spec import RunSpec
+from socl_core.methods.training import Training
+from socl_core.models.device import Compute
+from socl_core.runs.spec import read_spec
+
+DIGEST = hashlib.sha256().digest_size
+
+
+def save_weights(tensors: dict[str, torch.Tensor], spec: RunSpec, path: Path) -> None:
+    """Tensors with what is needed to rebuild the network and its tracker, as safetensors; atomic."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_atomic(path, save(tensors, {"spec": spec.model_dump_json(), "sha256": _digest(tensors)}))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], RunSpec]:
+    """The tensors of a weights file and the spec of the run that wrote it.
+
+    Raises `DataError` for a file that is missing, damaged, of another program, or with numbers that are not finite.
+    """
+    spec = weights_spec(path)
+    with safe_open(path, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+        intact = file.metadata().get("sha256") == _digest(tensors)
+    if not intact:
+        raise DataError(f"{path} is damaged: its checksum differs; train again, or fetch the file again")
+    if bad := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
+        raise DataError(f"{path}: tensor {bad[0]} holds NaN or inf; nothing can be tracked with it")
+    return tensors, spec
+
+
+def read_weights(path: Path, compute: Compute) -> nn.Module:
+    """The network in a weights file. Raises `DataError` as `read_tensors`, and where it does not fit its spec."""
+    tensors, spec = read_tensors(path)
+    if not (build := methods.find(spec.method).network):
+        raise DataError(f"{path} names the method {spec.method}, which has no network")
+    try:
+        network = build(spec)
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise DataError(f"{path} does not fit the network it names: {error}") from error
+    return compute.module(network).eval()
+
+
+def weights_spec(path: Path) -> RunSpec:
+    """The spec of the run that wrote a weights file. Raises `DataError` for any other file."""
+    try:
+        with safe_open(path, "pt") as file:
+            text = file.metadata()["spec"]
+        return read_spec(json.loads(text))
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, UsageError) as error:
+        raise DataError(
+            f"{path} is no weights file of this package ({error}); expected safetensors written by `socl train`"
+        ) from error
+
+
+def save_checkpoint(training: Training, path: Path) -> None:
+    """The state of a training behind its checksum; atomic, and always one to go on from."""
+    training.check_finite()
+    content = io.BytesIO()
+    torch.save(training.state(), content)
+    write_atomic(path, hashlib.sha256(content.getvalue()).digest() + content.getvalue())
+
+
+def resume(training: Training, path: Path) -> None:
+    """Puts a training where its checkpoint was; a damaged checkpoint is named, set aside, and it starts again."""
+    if not path.exists():
+        return
+    try:
+        content = path.read_bytes()
+        if hashlib.sha256(content[DIGEST:]).digest() != content[:DIGEST]:
+            raise ValueError("its checksum differs")
+        where = training.compute.device
+        training.restore(torch.load(io.BytesIO(content[DIGEST:]), map_location=where, weights_only=True))
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError, TypeError) as error:
+        aside = path.with_name(f"{path.name}.damaged")
+        path.replace(aside)
+        print(f"socl: {path} is damaged ({error}), kept as {aside.name}; the training starts again", file=sys.stderr)
+        training.__post_init__()
+
+
+def _digest(tensors: dict[str, torch.Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,152 @@
+import json
+import os
+from types import SimpleNamespace
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from socl_core.errors import DataError
+from socl_core.models.device import Compute
+from socl_core.runs.spec import make_spec
+from socl_core.runs.weights import read_weights, resume, save_checkpoint, save_weights, weights_spec
+
+CPU = Compute(torch.device("cpu"), False)
+
+
+@pytest.fixture
+def spec():
+    return make_spec("smoke", "random-siam")
+
+
+@pytest.fixture
+def written(tmp_path, spec):
+    """A weights file, and the network whose tensors it holds."""
+    from socl_core.methods.training import new_network
+
+    network = new_network(spec)
+    save_weights(network.state_dict(), spec, tmp_path / "weights.safetensors")
+    return tmp_path / "weights.safetensors", network
+
+
+def test_weights_come_back_with_their_spec(written, spec):
+    path, network = written
+    assert weights_spec(path) == spec
+    for name, tensor in read_weights(path, CPU).state_dict().items():
+        assert torch.equal(tensor, network.state_dict()[name])
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no weights at all"])
+def test_a_file_that_holds_no_weights_is_named(tmp_path, content):
+    path = tmp_path / "weights.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=str(path)):
+        weights_spec(path)
+
+
+def test_one_flipped_bit_is_found(written):
+    path, _ = written
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="its checksum differs"):
+        read_weights(path, CPU)
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_weights_that_are_no_numbers_are_refused(tmp_path, spec, bad):
+    from socl_core.methods.training import new_network
+
+    tensors = new_network(spec).state_dict()
+    name = next(iter(tensors))
+    save_weights(tensors | {name: torch.full_like(tensors[name], bad)}, spec, tmp_path / "w.safetensors")
+    with pytest.raises(DataError, match=f"tensor {name} holds NaN or inf"):
+        read_weights(tmp_path / "w.safetensors", CPU)
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"method": "none"}', '{"method": "mil", "etaa": 3}', "{"])
+def test_a_spec_from_elsewhere_is_refused(tmp_path, text):
+    save_file({"a": torch.zeros(1)}, tmp_path / "w.safetensors", {"spec": text, "sha256": ""})
+    with pytest.raises(DataError, match="no weights file"):
+        weights_spec(tmp_path / "w.safetensors")
+
+
+def test_weights_of_another_network_are_refused(written, tmp_path):
+    path, network = written
+    spec = make_spec("smoke", "random-siam", width=0.25)
+    save_weights(network.state_dict(), spec, tmp_path / "other.safetensors")
+    with pytest.raises(DataError, match="does not fit the network it names"):
+        read_weights(tmp_path / "other.safetensors", CPU)
+    save_weights({}, make_spec("smoke", "mil"), tmp_path / "none.safetensors")
+    with pytest.raises(DataError, match="has no network"):
+        read_weights(tmp_path / "none.safetensors", CPU)
+
+
+class Counter:
+    """What a checkpoint must know of a training: a state that can be put back."""
+
+    compute = CPU
+
+    def __init__(self, step=0):
+        self.step = step
+        self.fresh = 0
+
+    def __post_init__(self):
+        self.fresh, self.step = self.fresh + 1, 0
+
+    def check_finite(self):
+        pass
+
+    def state(self):
+        return {"step": self.step, "network": torch.zeros(100)}
+
+    def restore(self, state):
+        self.step = state["step"]
+
+
+def test_a_checkpoint_is_gone_on_from(tmp_path):
+    path, training = tmp_path / "checkpoint.pt", Counter()
+    resume(training, path)
+    assert training.step == 0 and not training.fresh
+    save_checkpoint(Counter(step=3), path)
+    resume(training, path)
+    assert training.step == 3
+
+
+def flip(content):
+    return content[:-9] + bytes([content[-9] ^ 1]) + content[-8:]
+
+
+@pytest.mark.parametrize("damage", [lambda c: b"", lambda c: c[:100], flip, lambda c: b"text", lambda c: c + b"x"])
+def test_a_damaged_checkpoint_is_set_aside_and_the_training_starts_again(tmp_path, capsys, damage):
+    path, training = tmp_path / "checkpoint.pt", Counter(step=7)
+    save_checkpoint(training, path)
+    path.write_bytes(damage(path.read_bytes()))
+    resume(training, path)
+    assert training.step == 0 and training.fresh == 1
+    assert "is damaged" in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt.damaged"]
+
+
+def test_a_checkpoint_of_another_shape_is_damaged(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    for state in ({}, {"step": 3}, [1, 2], "text"):
+        save_checkpoint(SimpleNamespace(check_finite=lambda: None, state=lambda state=state: state), path)
+        training = Counter()
+        training.restore = lambda state: json.dumps(state["network"])
+        resume(training, path)
+        assert training.fresh == 1 and not path.exists()
+
+
+def test_a_hostile_checkpoint_executes_nothing(tmp_path):
+    path, mark = tmp_path / "checkpoint.pt", tmp_path / "mark"
+
+    class Hostile:
+        def __reduce__(self):
+            return os.system, (f"touch {mark}",)
+
+    save_checkpoint(SimpleNamespace(check_finite=lambda: None, state=lambda: {"step": Hostile()}), path)
+    training = Counter()
+    resume(training, path)
+    assert training.fresh == 1 and not mark.exists()
