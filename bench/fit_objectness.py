@@ -2,7 +2,7 @@
 
     python bench/fit_objectness.py --out table.json     # 20 s; the shipped table is this one
 
-Objects are lattice windows that overlap the box by more than .6 IoU, backgrounds those below .5. The windows
+Objects are windows that overlap the box by more than .6 IoU, backgrounds those below .5. The windows
 all hold the target's centre: the question asked of the measure is which of the windows around a click is
 the target, not where objects are. Both classes are weighted so that each size of window counts the same in
 them: the cues shall tell objects apart at any size, not learn how large the targets of one data set are.
@@ -22,7 +22,8 @@ from socl_core import data
 from socl_core.data.files import write_atomic
 from socl_core.data.sequence import Sequence, evenly
 from socl_core.errors import DataError
-from socl_core.prior.objectness import CUES, LATTICE_SIZES, cue_values, window_lattice, work_image
+from socl_core.prior.objectness import CUES, cue_values, work_image
+from socl_core.prior.windows import SIZES, windows_around
 from socl_core.runs.identity import code_hash
 from socl_core.runs.training_set import CACHE
 from socl_core.scoring.metrics import iou
@@ -35,7 +36,7 @@ SMOOTHING = 1e-3  # share of a class's weight that is added to each bin
 
 @dataclass(frozen=True)
 class Samples:
-    """Windows of a data set: values cue -> (N,), overlap (N,) IoU with the target, size (N,) number in the lattice."""
+    """Windows of a data set: values cue -> (N,), overlap (N,) IoU with the target, size (N,) number among the sizes."""
 
     values: dict[str, np.ndarray]
     overlap: np.ndarray
@@ -43,7 +44,7 @@ class Samples:
 
 
 def sample_windows(sequences: Iterable[Sequence], frames: int) -> Samples:
-    """Cue values of lattice windows around the targets of at most `frames` frames, evenly spread over the videos.
+    """Cue values of windows around the targets of at most `frames` frames, evenly spread over the videos.
 
     Raises `DataError` when no video has a valid box.
     """
@@ -56,12 +57,12 @@ def sample_windows(sequences: Iterable[Sequence], frames: int) -> Samples:
     for sequence in tqdm(sequences, desc="windows", unit="video", mininterval=1):
         for i in evenly(np.flatnonzero(sequence.valid), each):
             small, scales = work_image(sequence.frames[i])
-            boxes = window_lattice((sequence.points[i] + 0.5) * scales, small.shape[1], small.shape[0])
+            boxes = windows_around((sequence.points[i] + 0.5) * scales, small.shape[1], small.shape[0])
             found = cue_values(small[None], boxes[None], CUES)
             for cue in CUES:
                 values[cue].append(found[cue][0].numpy())
             overlaps.append(iou(boxes / np.tile(scales, 2), sequence.boxes[i]))
-    size = np.repeat(np.arange(LATTICE_SIZES), len(overlaps[0]) // LATTICE_SIZES)
+    size = np.repeat(np.arange(SIZES), len(overlaps[0]) // SIZES)
     return Samples(
         {cue: np.concatenate(v) for cue, v in values.items()}, np.concatenate(overlaps), np.tile(size, len(overlaps))
     )
@@ -91,7 +92,7 @@ def fit(samples: list[Samples]) -> dict:
 def _class_weights(samples: Samples) -> tuple[np.ndarray, np.ndarray]:
     """Weights (N,) of the windows as objects and as backgrounds: each size that has enough objects counts the same."""
     chosen = (samples.overlap > OBJECT, samples.overlap < BACKGROUND)
-    objects, backgrounds = (np.bincount(samples.size[rows], minlength=LATTICE_SIZES) for rows in chosen)
+    objects, backgrounds = (np.bincount(samples.size[rows], minlength=SIZES) for rows in chosen)
     used = (objects >= ENOUGH) & (backgrounds >= ENOUGH)
     return tuple(
         rows * (used / np.maximum(count, 1))[samples.size] for rows, count in zip(chosen, (objects, backgrounds))

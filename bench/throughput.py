@@ -16,17 +16,18 @@ import torch
 from socl_core import data, methods
 from socl_core.data.workers import in_workers
 from socl_core.geometry import SEARCH, context_side, crop
+from socl_core.methods.batches import Batches
 from socl_core.methods.crops import CropStore
-from socl_core.methods.training import Batches, Training, new_network
+from socl_core.methods.training import Training, new_network
 from socl_core.models.device import Compute
 from socl_core.prior.objectness import (
     cue_values,
     objectness,
-    random_windows,
     released_measure,
     superpixels,
     work_image,
 )
+from socl_core.prior.windows import random_windows
 from socl_core.runs.spec import make_spec
 from socl_core.trackers.siam import SiamOptions, SiamTracker
 

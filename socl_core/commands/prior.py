@@ -39,7 +39,7 @@ def build(
         folder = prior_folder(name, training_content(name, split, videos, frames))
         sequences = [keep_evenly(s, frames).point_view() for s in sets.load(name, split, videos=videos, cache=CACHE)]
         built = build_priors(sequences, folder, workers)
-        size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+        size = sum(path.stat().st_size for path in folder.glob("*.npz"))
         print(f"{name}: {built} of {len(sequences)} videos computed now, {size / 1e6:.1f} MB in {folder}")
 
 

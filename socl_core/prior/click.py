@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from socl_core.geometry import EXEMPLAR, SEARCH, context_side, crop
-from socl_core.prior.objectness import Windows, objectness
+from socl_core.prior.objectness import objectness
 from socl_core.prior.top import score_map
+from socl_core.prior.windows import Windows
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,12 @@ images and points alone; the page on pseudo boxes compares them with true boxes 
 import numpy as np
 
 from socl_core.errors import known
-from socl_core.prior.objectness import Windows
-from socl_core.prior.top import clip_level, window_sum
+from socl_core.prior.windows import Windows
 
 SMOOTHED = 5  # frames of the running median of sizes: a size drifts, its estimate jumps
-# Of "centred": sharpness, spread of the click in sides of a window, and factor on the sides, because a
-# part of a thing scores as the thing does and there are more parts. Chosen on composite dev and real_mini val.
-POWER, SPREAD, GROWTH = 8.0, 0.06, 1.1
+# Chosen on composite dev and real_mini val: power of a score, distance of the click from a window's middle (in its
+# sides) at which it counts little, and factor on the sides, as a part can score as high as the whole object.
+POWER, OFF_CENTRE, GROWTH = 8.0, 0.06, 1.1
 
 
 def best(windows: Windows, point: np.ndarray) -> np.ndarray:
@@ -27,24 +26,12 @@ def centred(windows: Windows, point: np.ndarray) -> np.ndarray:
     Annotators click near the middle, so a window speaks for the target's size if the point is in its middle.
     """
     middles = windows.boxes[:, :2] + (windows.boxes[:, 2:] - 1) / 2
-    away = np.abs((middles - point) / windows.boxes[:, 2:]).max(1) / SPREAD
+    away = np.abs((middles - point) / windows.boxes[:, 2:]).max(1) / OFF_CENTRE
     weights = (windows.scores / max(windows.scores.max(), 1e-12)) ** POWER * np.exp(-(away**2)) + 1e-12
     return GROWTH * np.exp(np.average(np.log(windows.boxes[:, 2:]), axis=0, weights=weights))
 
 
-def plateau(windows: Windows, point: np.ndarray) -> np.ndarray:
-    """Width and height of what the clip makes flat: the cells of the search region that reach the clip level.
-
-    The region has four times the side that the windows have; the clip fraction is the default of 10 %.
-    """
-    side, cells = 4 * windows.size(), 44
-    x, y = (centre + 0.5 + (np.arange(cells) - (cells - 1) / 2) * side / cells for centre in point)
-    scores = window_sum(windows.boxes, windows.scores, x, y)
-    flat = (scores >= clip_level(scores, 0.1)).numpy()
-    return np.ptp(np.argwhere(flat)[:, ::-1], axis=0).astype(float) * side / cells + side / cells
-
-
-PSEUDO_RULES = {"best": best, "centred": centred, "plateau": plateau}
+PSEUDO_RULES = {"best": best, "centred": centred}
 
 
 def pseudo_boxes(rule: str, windows: list[Windows], points: np.ndarray) -> np.ndarray:

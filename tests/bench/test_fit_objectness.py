@@ -12,7 +12,8 @@ from tiny import disc_video
 
 from socl_core import data
 from socl_core.errors import DataError
-from socl_core.prior.objectness import CUES, LATTICE_SIZES, LIKELIHOODS, Measure, lattice_in_frame
+from socl_core.prior.objectness import CUES, LIKELIHOODS, Measure
+from socl_core.prior.windows import SIZES, windows_in_frame
 from socl_core.scoring.metrics import iou
 
 
@@ -21,7 +22,7 @@ def samples(rng, count=6000, size=None, shift=3.0):
     overlap = rng.choice([0.1, 0.55, 0.9], count)
     values = {cue: rng.normal(size=count) for cue in CUES}
     values["ss"] = values["ss"] + shift * (overlap > 0.6)
-    return Samples(values, overlap, rng.integers(0, LATTICE_SIZES, count) if size is None else size)
+    return Samples(values, overlap, rng.integers(0, SIZES, count) if size is None else size)
 
 
 def test_a_known_separation_is_recovered(tmp_path):
@@ -84,15 +85,15 @@ def test_nothing_to_learn_is_an_error():
         sample_windows([replace(hidden, valid=np.zeros(4, bool))], 10)
 
 
-def test_windows_are_those_of_the_lattice_around_the_targets():
+def test_windows_are_those_around_the_targets():
     videos = [disc_video(number) for number in range(3)]
     found = sample_windows(videos, 6)
-    each = len(lattice_in_frame((36, 34), (72, 96)))
+    each = len(windows_in_frame((36, 34), (72, 96)))
     assert found.overlap.shape == found.size.shape == (6 * each,) and set(found.values) == set(CUES)
-    first = lattice_in_frame(videos[0].points[0], (72, 96))
+    first = windows_in_frame(videos[0].points[0], (72, 96))
     np.testing.assert_allclose(found.overlap[:each], [iou(box, videos[0].boxes[0]) for box in first])
     side = np.sqrt(first[:, 2] * first[:, 3])
-    assert (np.diff([side[found.size[:each] == k].max() for k in range(LATTICE_SIZES)]) > 0).all()
+    assert (np.diff([side[found.size[:each] == k].max() for k in range(SIZES)]) > 0).all()
 
 
 def test_no_more_frames_are_read_than_asked_for():

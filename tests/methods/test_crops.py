@@ -17,15 +17,11 @@ from socl_core.data.sequence import Sequence  # noqa: E402
 from socl_core.errors import DataError, UsageError  # noqa: E402
 from socl_core.geometry import EXEMPLAR, SEARCH, crop, to_frame
 from socl_core.methods.crops import CropStore, Cut, build_store
-from socl_core.prior.objectness import Windows, objectness  # noqa: E402
+from socl_core.prior.objectness import objectness  # noqa: E402
 from socl_core.prior.pseudo_boxes import GROWTH  # noqa: E402
 from socl_core.prior.scale import SCALE_RULES, point_sides
-from socl_core.prior.top import (
-    LATTICE,
-    lattice,
-    score_map,
-    window_sum,  # noqa: E402
-)
+from socl_core.prior.top import LATTICE, lattice, score_map, window_sum
+from socl_core.prior.windows import Windows
 
 
 class Guarded(list):

@@ -18,7 +18,7 @@ def test_a_click_gives_the_crop_and_the_map_around_it():
     np.testing.assert_array_equal(view.image, crop(video.frames[0], video.points[0], view.side, SEARCH))
     np.testing.assert_array_equal(view.scores, score_map(view.windows, video.points[0], view.side))
     top = top_at_cells(view.scores, GRID, 0.1)
-    assert abs(float((top.sum(0) * GRID.centres(SEARCH)).sum()) - (SEARCH - 1) / 2) < 2 * GRID.stride
+    assert abs(top.numpy().sum(0) @ GRID.centres(SEARCH) - (SEARCH - 1) / 2) < 2 * GRID.stride
 
 
 def test_a_click_outside_of_the_frame_is_refused():

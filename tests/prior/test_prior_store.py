@@ -23,7 +23,7 @@ def view(number, frames=3):
 
 
 def hashes(folder):
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*.safetensors"))}
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*.npz"))}
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_what_is_read_is_the_objectness_of_each_valid_frame(tmp_path):
         expected = objectness(video.frames[i], video.points[i])
         np.testing.assert_array_equal(windows.boxes, expected.boxes)
         np.testing.assert_allclose(windows.scores, expected.scores, atol=5e-4)  # kept as float16
-    size = next(tmp_path.glob("*.safetensors")).stat().st_size
+    size = next(tmp_path.glob("*.npz")).stat().st_size
     assert size < 2 * 1200 + 600
 
 
@@ -64,13 +64,13 @@ def test_the_number_of_workers_changes_nothing(built, tmp_path):
 @pytest.mark.parametrize("damage", ["empty", "cut", "flipped", "words"])
 def test_a_damaged_file_is_noticed_and_built_again(built, damage):
     videos, folder = built
-    path, before = folder / f"{videos[0].name}.safetensors", hashes(folder)
+    path, before = folder / f"{videos[0].name}.npz", hashes(folder)
     content = path.read_bytes()
     flipped = content[:-5] + bytes([content[-5] ^ 1]) + content[-4:]
     path.write_bytes(
         {"empty": b"", "cut": content[:-100], "flipped": flipped, "words": b"not a file of tensors"}[damage]
     )
-    with pytest.raises(DataError, match=f"{videos[0].name}.safetensors"):
+    with pytest.raises(DataError, match=f"{videos[0].name}.npz"):
         read_prior(videos[0], folder)
     assert build_priors(videos, folder, 1) == 1
     assert hashes(folder) == before
@@ -79,7 +79,7 @@ def test_a_damaged_file_is_noticed_and_built_again(built, damage):
 def test_another_videos_file_is_noticed_and_built_again(built):
     videos, folder = built
     before = hashes(folder)
-    first, second = (folder / f"{video.name}.safetensors" for video in videos)
+    first, second = (folder / f"{video.name}.npz" for video in videos)
     first.write_bytes(second.read_bytes())  # as many frames of the same size, other points
     with pytest.raises(DataError, match="holds other frames or points"):
         read_prior(videos[0], folder)
@@ -90,7 +90,7 @@ def test_another_videos_file_is_noticed_and_built_again(built):
 
 
 def test_a_missing_file_is_named(built):
-    with pytest.raises(DataError, match="disc-7.safetensors cannot be read.*socl prior build"):
+    with pytest.raises(DataError, match="disc-7.npz.*socl prior build"):
         read_prior(view(7), built[1])
 
 
@@ -143,7 +143,7 @@ def test_a_build_killed_at_random_moments_ends_as_an_undisturbed_one(tmp_path):
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)  # its workers as well
         code = process.wait()
-        now = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "killed").glob("*.safetensors")}
+        now = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "killed").glob("*.npz")}
         assert finished.items() <= now.items()  # what was finished is as it was
         assert hashes(tmp_path / "killed").items() <= whole.items()  # and whole
         finished = now

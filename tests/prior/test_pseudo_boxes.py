@@ -5,7 +5,7 @@ import pytest
 from tiny import disc_video
 
 from socl_core.errors import UsageError
-from socl_core.prior.objectness import Windows, objectness
+from socl_core.prior.objectness import objectness
 from socl_core.prior.pseudo_boxes import (
     GROWTH,
     PSEUDO_RULES,
@@ -13,9 +13,9 @@ from socl_core.prior.pseudo_boxes import (
     best,
     boxes_around,
     centred,
-    plateau,
     pseudo_boxes,
 )
+from socl_core.prior.windows import Windows
 from socl_core.scoring import metrics
 
 
@@ -43,14 +43,6 @@ def test_centred_weighs_scores_and_the_place_of_the_click():
 def test_centred_without_any_score_is_finite():
     found = centred(Windows(around(50, 40, (20, 20), (40, 40)), np.zeros(2)), np.array([50.0, 40]))
     assert np.isfinite(found).all() and (found > 0).all()
-
-
-def test_the_plateau_of_one_window_is_the_window():
-    """Where the clip fraction is smaller than the window's share of the region, its whole area is flat."""
-    windows = Windows(around(100, 80, (40, 20)), np.array([1.0]))
-    cell = 4 * windows.size() / 44
-    # 10 % of a region of four times the side is more than the window's 1/16, so the level lies below its score.
-    np.testing.assert_allclose(plateau(windows, np.array([100.0, 80])), [40, 20], atol=2 * cell)
 
 
 def test_boxes_lie_on_their_points_with_the_median_size_of_their_time():

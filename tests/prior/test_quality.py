@@ -7,12 +7,11 @@ from scipy.optimize import minimize_scalar
 from tiny import disc_video
 
 from socl_core.errors import DataError, UsageError
-from socl_core.geometry import EXEMPLAR, SEARCH, Grid, context_side, to_frame
-from socl_core.prior.objectness import Measure, Windows, objectness
-from socl_core.prior.quality import CueMemory, Scored, _measures, centre_gaussian, frame_priors, quality
-from socl_core.prior.top import entropy, top_map, window_sum
-
-GRID = Grid(stride=8, field=87)  # as the small backbone: 22 cells
+from socl_core.geometry import EXEMPLAR, SEARCH, context_side
+from socl_core.models.alexnet import GRID
+from socl_core.prior.quality import cells_in_box, centre_gaussian, map_measures, quality
+from socl_core.prior.top import entropy, mass_inside, score_map, top_at_cells
+from socl_core.prior.windows import Windows
 
 
 def slow_gaussian(cells, width):
@@ -44,26 +43,30 @@ def test_an_entropy_that_no_gaussian_has_gives_the_nearest_one():
 
 def test_measures_of_a_tiny_map_by_hand():
     top = torch.tensor([[0.1, 0.2], [0.3, 0.4]], dtype=torch.float64)
-    mask = torch.tensor([[0.0, 1], [0, 1]], dtype=torch.float64)
-    mass, gaussian, cells, hit, error = _measures(Scored(top, mask, 0.25))
-    assert mass == pytest.approx(0.6) and hit == 1 and error == 0.25
-    assert cells == pytest.approx(np.exp(slow_entropy(top.numpy())))
-    assert gaussian == pytest.approx(0.5)  # any centre Gaussian on 2 x 2 cells is uniform
-    assert _measures(Scored(top, 1 - mask, 0))[3] == 0  # the peak is outside
+    inside = torch.tensor([[0.0, 1], [0, 1]], dtype=torch.float64)
+    found = map_measures(top, inside)
+    assert found["in_box_mass"] == pytest.approx(0.6) and found["centre_hit"] == 1
+    assert found["effective_cells"] == pytest.approx(np.exp(slow_entropy(top.numpy())))
+    assert found["gaussian_in_box_mass"] == pytest.approx(0.5)  # any centre Gaussian on 2 x 2 cells is uniform
+    assert map_measures(top, 1 - inside)["centre_hit"] == 0
 
 
-def test_a_prior_of_a_frame_is_its_top_map_on_the_feature_cells():
-    video, rows = disc_video(0), np.array([0, 2])
-    found = frame_priors(video, rows, GRID, 0.1, "objectness", "box", lambda image, point: windows_at(point), None)
-    for i, scored in zip(rows, found, strict=True):
-        side = context_side(*video.boxes[i, 2:]) * SEARCH / EXEMPLAR
-        x, y = (to_frame(GRID.centres(SEARCH), c, side, SEARCH) + 0.5 for c in video.points[i])
-        windows = windows_at(video.points[i])
-        np.testing.assert_allclose(scored.top, top_map(window_sum(windows.boxes, windows.scores, x, y), 0.1))
-        assert scored.size_error == 0
-        # The target fills half of the template's side, a quarter of the search crop's: 255 / 4 / 8 = 8 cells.
-        assert 7**2 <= scored.mask.sum() <= 9**2
-        np.testing.assert_array_equal(scored.mask, scored.mask.flip(0, 1))
+def test_a_box_covers_the_cells_that_it_holds():
+    video = disc_video(0)
+    side = context_side(*video.boxes[0, 2:]) * SEARCH / EXEMPLAR
+    inside = cells_in_box(video.boxes[0], video.points[0], side, GRID)
+    # The target fills half of the template's side, a quarter of the search crop's: 255 / 4 / 8 = 8 cells.
+    assert inside.shape == (22, 22) and 7**2 <= inside.sum() <= 9**2
+    np.testing.assert_array_equal(inside, inside.flip(0, 1))
+
+
+def test_what_is_measured_is_the_map_that_trains():
+    video = disc_video(0, frames=1)
+    side = context_side(*video.boxes[0, 2:]) * SEARCH / EXEMPLAR
+    top = top_at_cells(score_map(windows_at(video.points[0]), video.points[0], side), GRID, 0.2)
+    mass = mass_inside(top, cells_in_box(video.boxes[0], video.points[0], side, GRID))
+    found = quality([video], GRID, eta=0.2, scale="box", find=find)
+    assert found["in_box_mass"] == pytest.approx(float(mass)) and found["size_error"] == 0 and found["n"] == 1
 
 
 def windows_at(point):
@@ -113,20 +116,6 @@ def test_eta_of_one_cell_is_no_error():
     peak = lambda image, point: Windows(np.array([[*(point - 1), 3, 3.0]]), np.array([99.0]))  # noqa: E731
     found = quality([disc_video(0)], GRID, eta=1e-3, scale="box", find=peak)
     assert all(np.isfinite(value) for value in found.values())
-
-
-@pytest.mark.parametrize("use", [("ss",), ("ms", "cc", "ss", "ed")])
-def test_remembered_cues_give_the_scores_of_objectness(use):
-    memory, video = CueMemory(), disc_video(0)
-    for _ in range(2):
-        found = memory.find(use)(video.frames[1], video.points[1])
-        expected = objectness(video.frames[1], video.points[1], Measure.read(use))
-        np.testing.assert_allclose(found.boxes, expected.boxes)
-        np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-6)
-    assert len(memory.values) == 1
-    memory.find(use)(video.frames[2], video.points[1])
-    memory.find(use)(video.frames[1], video.points[2])
-    assert len(memory.values) == 3
 
 
 def test_mistakes_are_named():
