@@ -1,6 +1,7 @@
 """`socl data`: what is there of the official data sets, fetching what may be fetched freely, and your own videos."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from socl_core.commands.options import AsJson, RequiredSequences, Sequences
 from socl_core.errors import DataError, UsageError, known
 
 MOST_SHOWN = 20  # missing and damaged sequences on the screen; --json has all
+STATES = ("complete", "missing", "damaged")
 
 data_app = typer.Typer(
     help="Check data sets, fetch what may be fetched freely, cut your own videos.", no_args_is_help=True
@@ -37,34 +39,43 @@ def check(
     from socl_core import data
     from socl_core.data.check import scan
 
-    known("layout", layout, data.NAMED)
-    spec = f"{data.NAMED[layout]}:{path}" if path else layout
+    name = known("layout", layout, data.NAMED)
+    spec, official = f"{data.NAMED[name]}:{path}" if path else name, name in data.LAYOUTS
     opened = data.open_layout(spec)
-    folder, splits = opened.folder, split.split(",") if split else list(opened.splits)
-    scans = {
-        own: scan(spec, own, sequences, official=layout in data.LAYOUTS, decode=decode,
-                  progress=lambda rows, own=own: tqdm(rows, desc=f"check {own}", unit="sequence", leave=False))
-        for own in splits
-    }  # fmt: skip
-    if layout not in data.LAYOUTS:  # such a folder need not have all splits
-        scans = {own: found for own, found in scans.items() if found.findings} or scans
-    states = ("complete", "missing", "damaged")
-    counts = {own: {state: found.count(state) for state in states} for own, found in scans.items()}
+    scans = {}
+    for part in split.split(",") if split else opened.splits:
+        progress = partial(tqdm, desc=f"check {part}", unit="sequence", leave=False)
+        scans[part] = scan(spec, part, sequences, official, decode, progress)
+    if not official:  # such a folder need not have all splits
+        scans = {part: each for part, each in scans.items() if each.findings} or scans
+    counts = {part: {state: each.count(state) for state in STATES} for part, each in scans.items()}
     if json_:
-        rows = {
-            own: counts[own] | {"cause": found.cause, "sequences": [vars(finding) for finding in found.findings]}
-            for own, found in scans.items()
-        }
-        print(json.dumps({"layout": layout, "path": str(folder), "site": opened.site, "splits": rows}, indent=1))
+        details = {part: {"cause": e.cause, "sequences": list(map(vars, e.findings))} for part, e in scans.items()}
+        splits = {part: counts[part] | details[part] for part in scans}
+        print(json.dumps({"layout": name, "path": str(opened.folder), "site": opened.site, "splits": splits}, indent=1))
     else:
-        print(f"{folder} as {layout}\n{'split':8}" + "".join(f"{state:>10}" for state in states))
-        for own, number in counts.items():
-            print(f"{own:8}" + "".join(f"{number[state]:10}" for state in states))
-        for own, found in scans.items():
-            _print_findings(own, found)
+        print(f"{opened.folder} as {name}\n{'split':8}" + "".join(f"{state:>10}" for state in STATES))
+        for part, numbers in counts.items():
+            print(f"{part:8}" + "".join(f"{number:10}" for number in numbers.values()))
+        for part, each in scans.items():
+            _print_findings(part, each)
         print(f"official site: {opened.site}" + (" (`socl data fetch` reads from there)" if opened.free else ""))
-    if any(found.cause or found.count("missing") or found.count("damaged") for found in scans.values()):
+    if any(each.cause or each.count("missing") or each.count("damaged") for each in scans.values()):
         raise typer.Exit(2)
+
+
+def _print_findings(split: str, found) -> None:
+    """The first damaged and missing sequences of a split."""
+    if found.cause:
+        print(f"{split}: {found.cause}")
+    damaged, missing = ([each for each in found.findings if each.state == state] for state in ("damaged", "missing"))
+    for each in damaged[:MOST_SHOWN]:
+        print(f"{split}: {each.name} is damaged: {each.detail}")
+    if missing:
+        print(f"{split}: missing are {', '.join(each.name for each in missing[:MOST_SHOWN])}")
+    for each, word in ((damaged, "damaged"), (missing, "missing")):
+        if len(each) > MOST_SHOWN:
+            print(f"{split}: {len(each) - MOST_SHOWN} more {word}; --json names them")
 
 
 @data_app.command()
@@ -72,9 +83,7 @@ def fetch(
     name: Annotated[str, typer.Argument(help="otb.")],
     sequences: RequiredSequences,
     out: Annotated[Path | None, typer.Option(help="Folder to fetch to; by default otb below the data root.")] = None,
-    source: Annotated[
-        str | None, typer.Option("--from", help="Address that holds NAME.zip; the official site.")
-    ] = None,
+    source: Annotated[str | None, typer.Option("--from", help="Address of NAME.zip; the official site.")] = None,
     sha256: Annotated[str | None, typer.Option(help="Checksum of the one archive that is asked for.")] = None,
     checksums: Annotated[Path | None, typer.Option(help="JSON file of names and SHA-256 checksums.")] = None,
 ) -> None:
@@ -115,28 +124,13 @@ def frames(
 
     if not video.is_file():
         raise DataError(f"there is no video file {video}")
+    if next(out.glob("*.jpg"), None):
+        raise UsageError(f"{out} holds images already; choose another --out, or delete them")
     images, total = read_frames(video)
-    count = 0
-    for number, image in enumerate(tqdm(images, total=total or None, desc=f"cut {video.name}", unit="frame"), 1):
-        if (number - 1) % every:
-            continue
-        count += 1
-        write_atomic(
-            out / f"{number:06d}.jpg", cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
-        )
-    if not count:
+    for number, image in enumerate(tqdm(images, total=total or None, desc=f"cut {video.name}", unit="frame")):
+        if number % every == 0:
+            jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
+            write_atomic(out / f"{number + 1:06d}.jpg", jpeg.tobytes())
+    if not (count := len(list(out.glob("*.jpg")))):
         raise DataError(f"{video} holds no frame that OpenCV can read")
     print(f'{count} images in {out}; click them on the book\'s page "Click your own video"')
-
-
-def _print_findings(split: str, found) -> None:
-    if found.cause:
-        print(f"{split}: {found.cause}")
-    damaged = [finding for finding in found.findings if finding.state == "damaged"]
-    for finding in damaged[:MOST_SHOWN]:
-        print(f"{split}: {finding.name} is damaged: {finding.detail}")
-    if len(damaged) > MOST_SHOWN:
-        print(f"{split}: {len(damaged) - MOST_SHOWN} more damaged; --json names them")
-    if missing := [finding.name for finding in found.findings if finding.state == "missing"]:
-        rest = f" and {len(missing) - MOST_SHOWN} more; --json names them" if len(missing) > MOST_SHOWN else ""
-        print(f"{split}: missing are {', '.join(missing[:MOST_SHOWN])}{rest}")

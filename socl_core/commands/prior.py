@@ -73,6 +73,6 @@ def score(
     if json_:
         asked = {"data": data, "split": split, "eta": eta, "cues": cues, "sampling": sampling}
         print(json.dumps(asked | {"scale": scale, "prior": prior} | found))
-    else:
-        for name, value in found.items():
-            print(f"{name:22} {value:.4g}")
+        return
+    for name, value in found.items():
+        print(f"{name:22} {value:.4g}")
