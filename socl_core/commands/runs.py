@@ -11,7 +11,6 @@ import typer
 
 from socl_core.commands.options import AsJson, DataRoot, Device, MethodName, Protocol, check_file
 from socl_core.errors import DataError, UsageError, unknown
-from socl_core.runs.spec import read_spec
 
 NO_RUNS = "no runs in ./runs yet; `socl table 2 --run` or `make book` makes some"
 RunId = Annotated[str, typer.Argument(help="Id of a run, or its first digits.")]
@@ -138,6 +137,7 @@ def gc(
 def run(spec_file: Path, device: Device = "auto") -> None:
     """Do the run whose spec is in a file of the run store."""
     from socl_core.runs.pipeline import run_or_load
+    from socl_core.runs.spec import read_spec
     from socl_core.runs.store import Run
 
     run_or_load(read_spec(Run(spec_file.parent).read(spec_file.name)), device)

@@ -103,6 +103,12 @@ def test_without_the_book_its_commands_are_absent_and_one_line_says_how_to_get_t
     assert "unknown command 'table'" in err and 'pip install ".[book]"' in err
 
 
+def test_the_program_answers_without_importing_what_takes_long():
+    code = "import socl_core.commands.main, sys; print(*{'torch', 'numpy', 'cv2', 'pydantic'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout.strip(), done.stderr) == ("", "")
+
+
 def imported(*sources: str) -> set[str]:
     """Distributions that some code imports, in lower case."""
     nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
