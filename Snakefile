@@ -1,35 +1,34 @@
 # From runs to pages. `make book` calls this; on a cluster add an executor profile.
 # Runs are named by a hash of spec, code and data, so a changed module makes new targets, never stale ones.
+# Pages are those of book/_toc.yml; which results a page reads stands in socl_book/tables/*.yaml.
 import hashlib
+import re
 from pathlib import Path
 
-from socl_book import tables as experiments
-from socl_core import data
 from socl_book.build import notebook_code
-from socl_book.command_page import command_page
+from socl_book.selection import grid_specs
+from socl_book.tables import FOLDER, find_table, tables_read_by, wanted_specs
+from socl_core import data
 from socl_core.runs.identity import code_hash
-from socl_core.runs.store import Run
 from socl_core.runs.spec import PROTOCOL_FOLDER
+from socl_core.runs.store import Run
 
 PROTOCOL = config.get("protocol", "laptop")
-NOTEBOOKS = [
-    "reading_guide", "claims", "point_annotations",
-    "objectness", "top_maps", "clip", "pseudo_boxes", "figure1", "train_record",
-    "metrics", "table1", "table2", "table3", "table4", "recipe", "real_video", "model_card",
-]
-MADE = {"executed", "records", "mathjax", "clip"}  # below book/, by the build itself
+NOTEBOOKS = re.findall(r"executed/(\w+)", Path("book/_toc.yml").read_text())
 PAGES = [f"book/executed/{name}.ipynb" for name in NOTEBOOKS]
-TABLES = {"table1": ["1", "transt", "template"], "pseudo_boxes": ["2"], "table2": ["2"], "table3": ["3"], "table4": ["4"], "real_video": ["real"], "recipe": ["recipe"], "figure1": ["2"], "train_record": ["2"]}
-TABLES["claims"] = list(experiments.TABLES)
+MADE = {"executed", "records", "mathjax", "clip"}  # below book/, by the build itself
 
-GRID = experiments.grid_specs(PROTOCOL, config["grid"]) if "grid" in config else []
-WHOLE = [experiments.find_table(str(name)) for name in config.get("tables", [])]
-WHOLE = experiments.wanted_specs(PROTOCOL, WHOLE, config.get("seeds"), whole=True)
+GRID = grid_specs(PROTOCOL, config["grid"]) if "grid" in config else []
+WHOLE = [find_table(str(name)) for name in config.get("tables", [])]
+WHOLE = wanted_specs(PROTOCOL, WHOLE, config.get("seeds"), whole=True)
 
-RUNS = {spec: Run.of(spec) for spec in [*experiments.wanted_specs(PROTOCOL), *GRID, *WHOLE]}
+RUNS = {spec: Run.of(spec) for spec in [*wanted_specs(PROTOCOL), *GRID, *WHOLE]}
 STEPS = {run.id: getattr(spec, "steps", 0) for spec, run in RUNS.items()}
-for spec, run in RUNS.items():
-    run.queue(spec)
+
+
+onstart:  # not of a dry run, which writes nothing
+    for spec, run in RUNS.items():
+        run.queue(spec)
 
 
 def finished(specs):
@@ -37,16 +36,10 @@ def finished(specs):
     return [str(RUNS[spec].folder / "result.json") for spec in specs]
 
 
-def results(name):
-    """Results that a notebook reads: those of its tables."""
-    tables = [experiments.TABLES[table] for table in TABLES.get(name, [])]
-    return finished(experiments.wanted_specs(PROTOCOL, tables))
-
-
-def tables_hash():
-    """Of what notebooks read besides code and results: recorded results, protocols."""
-    files = sorted([*Path("recorded").rglob("*.json"), *PROTOCOL_FOLDER.glob("*.yaml")])
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+def read_files():
+    """Hash of what notebooks read besides code and results: recorded results, tables, protocols."""
+    files = [*Path("recorded").rglob("*.json*"), *FOLDER.glob("*.yaml"), *PROTOCOL_FOLDER.glob("*.yaml")]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(files))).hexdigest()[:16]
 
 
 rule html:
@@ -56,9 +49,7 @@ rule html:
         "_config.yml",
         [str(p) for p in Path("book").rglob("*") if p.suffix in {".md", ".yml", ".bib", ".css", ".js", ".svg"} and not MADE & {*p.parts}],
     output: "_build/html/index.html"
-    params:
-        records=code_hash("socl_book.records", *data.layout_modules()),
-        commands=command_page(),
+    params: records=code_hash("socl_book.run_pages", *data.layout_modules())
     shell: f"socl book build --protocol {PROTOCOL}"
 
 
@@ -81,9 +72,9 @@ rule run:
 rule notebook:
     input:
         source=ancient("notebooks/{name}.ipynb"),  # its code cells are in `code`; its prose needs no kernel
-        results=lambda wildcards: results(wildcards.name),
+        results=lambda wildcards: finished(wanted_specs(PROTOCOL, tables_read_by(wildcards.name))),
     output: "book/executed/{name}.ipynb"
     params:
         code=lambda wildcards: notebook_code(Path(f"notebooks/{wildcards.name}.ipynb")),
-        tables=tables_hash(),
+        tables=read_files(),
     shell: f"socl book run {{input.source}} {{output}} -p protocol={PROTOCOL}"

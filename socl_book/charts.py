@@ -3,16 +3,13 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from socl_book import tables
 from socl_book.figures import SERIES, style
-from socl_book.results import differences, measured
-from socl_book.tables import Cell, Table
-from socl_book.verdicts import Claim, decisive
-
-RESULTS = {"this build": tables.built_results, "recorded": tables.recorded_results}
+from socl_book.results import Results
+from socl_book.tables import Cell, Claim, Table
+from socl_book.verdicts import judge
 
 
-def column_chart(table: Table, protocol: str, label: str):
+def column_chart(table: Table, results: Results, label: str):
     """Draw the full rows of a table against its columns, which are numbers: left the paper's, right as measured.
 
     label: of the logarithmic axis of the columns.
@@ -25,12 +22,12 @@ def column_chart(table: Table, protocol: str, label: str):
     for colour, (row, own) in zip(SERIES, full.items()):
         known = [(x, cell.paper) for x, cell in zip(places, own) if cell.paper]
         paper.plot(*zip(*known), "o-", color=colour, label=row)
-        for source, marks, shift in (("this build", "o-", 1), ("recorded", "s--", 1.03)):
-            name = f"{row}, {tables.recorded_name(protocol) if source == 'recorded' else source}"
-            _errorbars(ours, own, [x * shift for x in places], protocol, source, fmt=marks, color=colour, label=name)
+        for source, marks, shift in (("build", "o-", 1), ("recorded", "s--", 1.03)):
+            name = f"{row}, {results.name_of(source)}"
+            _errorbars(ours, own, [x * shift for x in places], results, source, fmt=marks, color=colour, label=name)
     paper.set(title="paper, OTB-13", ylabel="AUC (%)")
-    sets = " and ".join(table.cells[0].measured_on(protocol))
-    ours.set(title=f"measured, {protocol} protocol, {sets} test", ylabel="AUC (%)")
+    sets = " and ".join(table.cells[0].measured_on(results.protocol))
+    ours.set(title=f"measured, {results.protocol} protocol, {sets} test", ylabel="AUC (%)")
     for axis in (paper, ours):
         axis.set(xscale="log", xlabel=label, xticks=places, xticklabels=[f"{x:g}" for x in places])
         axis.minorticks_off()
@@ -38,26 +35,23 @@ def column_chart(table: Table, protocol: str, label: str):
     return drawn
 
 
-def _errorbars(axis, cells: list[Cell], places: list[float], protocol: str, source: str, **looks) -> None:
+def _errorbars(axis, cells: list[Cell], places: list[float], results: Results, source: str, **looks) -> None:
     """Draw the means of cells at their places, with intervals; cells without a run are left out."""
-    estimates = [(x, measured(RESULTS[source](cell, protocol))) for x, cell in zip(places, cells)]
+    estimates = [(x, results.measured(cell, source)) for x, cell in zip(places, cells)]
     points = np.array([(x, e.mean, e.mean - e.low, e.high - e.mean) for x, e in estimates if e])
     if len(points):
         axis.errorbar(*points.T[:2], points.T[2:], capsize=3, **looks)
 
 
-def difference_chart(claims: list[Claim], protocol: str):
+def difference_chart(claims: list[Claim], results: Results):
     """Draw each claim's differences by sequence, means over seeds, with the mean of all and its interval."""
     style()
     drawn, axis = plt.subplots(figsize=(10, 0.9 + 0.7 * len(claims)), layout="constrained")
     for row, claim in enumerate(claims):
-        if not (judged := decisive(claim, protocol)):
+        judged = judge(claim, results)
+        if (d := judged.difference) is None:
             continue
-        source, d = judged
-        results = [RESULTS["this build" if source == "this build" else "recorded"](cell, protocol)
-                   for cell in (claim.above, claim.below)]  # fmt: skip
-        sets = claim.above.measured_on(protocol if source == "this build" else tables.recorded_protocol(protocol))
-        each = claim.margin + differences(*results, claim.above.metric, sets).mean(0)
+        each = claim.margin + results.differences(claim.above, claim.below, judged.source).mean()
         axis.plot(each, [row] * len(each), "o", color=SERIES[0], alpha=0.5)
         axis.errorbar(d.mean, row, xerr=[[d.mean - d.low], [d.high - d.mean]], fmt="D", color=SERIES[1], capsize=4)
     axis.axvline(0, color="0.3", linewidth=1)

@@ -53,7 +53,7 @@ def build(
     from socl_book.build import build as build_pages
     from socl_book.build import renew_prose
     from socl_book.command_page import write_command_page
-    from socl_book.records import write_pages
+    from socl_book.run_pages import write_pages
 
     renew_prose()
     write_command_page()
@@ -65,7 +65,7 @@ def build(
 def table(
     name: Annotated[
         str,
-        typer.Argument(help="1 to 4, noise (careless clicks), real (real video), recipe or transt (one part changed)."),
+        typer.Argument(help="Of a file of socl_book/tables, such as 2 or noise; a wrong one lists them all."),
     ],
     protocol: Protocol = "laptop",
     run: Annotated[bool, typer.Option("--run", help="Run what is missing.")] = False,
@@ -76,20 +76,20 @@ def table(
     data_root: DataRoot = None,
 ) -> None:
     """A table of the paper: each cell's paper value, measured value, n and run ids."""
-    from socl_book import tables as experiments
+    from socl_book.records import record as keep
+    from socl_book.results import read_results
+    from socl_book.tables import find_table, wanted_specs
 
-    chosen = experiments.find_table(name)
-    numbers = seeds_of(seeds) if seeds else None
+    chosen, numbers = find_table(name), seeds_of(seeds) if seeds else None
     if run:
         from socl_core.runs.pipeline import run_or_load
 
-        for spec in experiments.wanted_specs(protocol, [chosen], numbers, whole=True):
+        for spec in wanted_specs(protocol, [chosen], numbers, whole=True):
             run_or_load(spec, device)
-    cells = [experiments.describe_cell(cell, protocol, numbers) for cell in chosen.cells]
+    results = read_results(protocol, [chosen], numbers)
+    cells = [results.describe(cell) for cell in chosen.cells]
     if record:
-        for cell in chosen.cells:
-            for result in experiments.built_results(cell, protocol, numbers):
-                experiments.record(result)
+        keep(result for (source, _), result in results.runs.items() if source == "build")
     if json_:
         print(json.dumps({"table": name, "protocol": protocol, "cells": cells}, indent=1))
         return
@@ -106,18 +106,19 @@ def table(
 @app.command()
 def claims(protocol: Protocol = "laptop", json_: AsJson = False, data_root: DataRoot = None) -> None:
     """Every claim of the paper with its verdict, from the recorded runs and those of this store."""
-    from socl_book.verdicts import all_claims, judged
+    from socl_book.results import read_results
+    from socl_book.tables import all_claims
+    from socl_book.verdicts import as_data, judge
 
-    found = [judged(claim, protocol) for claim in all_claims()]
+    results = read_results(protocol)
+    judged = [as_data(judge(claim, results), results) for claim in all_claims()]
     if json_:
-        print(json.dumps({"protocol": protocol, "claims": found}, indent=1))
+        print(json.dumps({"protocol": protocol, "claims": judged}, indent=1))
         return
-    for row in found:
-        number = (
-            ""
-            if row["difference"] is None
-            else "{:+6.1f} [{:+.1f}, {:+.1f}]".format(row["difference"], *row["interval"])
-        )
+    for row in judged:
+        number = ""
+        if row["interval"]:
+            number = "{:+6.1f} [{:+.1f}, {:+.1f}]".format(row["difference"], *row["interval"])
         print(f"{row['verdict']:13} {row['section']:10} {row['claim']:75} {number}")
 
 

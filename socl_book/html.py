@@ -1,224 +1,187 @@
-"""Tables and claims as HTML. Every number comes from a run in the store or under recorded/."""
+"""Tables and claims as HTML, from templates/. Every number comes from a run in the store or among the recorded ones."""
 
 import hashlib
-from collections.abc import Iterable
-from html import escape
+from dataclasses import dataclass
+from pathlib import Path
 
-from socl_book import tables as experiments
-from socl_book.provenance import command_html, page_name
-from socl_book.tables import Cell
-from socl_book.verdicts import Claim, MapClaim, decisive, gains
-from socl_core.runs.spec import read_spec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from socl_book.provenance import command
+from socl_book.records import Result
+from socl_book.results import SOURCES, Results
+from socl_book.tables import Claim, MapClaim, Table, missing_data
+from socl_book.verdicts import Judgement, gains, judge, judgements
 from socl_core.scoring.statistics import Estimate
 
-KINDS = {"paper": "paper", "recorded": "recorded", "build": "this build"}
-RESULTS = {"recorded": experiments.recorded_results, "build": experiments.built_results}
+MEANINGS = {
+    "reproduced": "the whole interval is above zero",
+    "contradicted": "the whole interval is below zero",
+    "inconclusive": "the interval holds zero",
+}
+GAINED = {"reproduced": "better", "contradicted": "worse", "inconclusive": "undecided", "not run": "not run"}
+
+
+def _one_line(value) -> Markup:
+    """Any value as HTML on one line: a line break in a name would end the HTML block of a Markdown page."""
+    if isinstance(value, Markup):
+        return value
+    return Markup(str(escape(value)).replace("\n", "&#10;").replace("\r", "&#13;"))
+
+
+def command_parts(result: Result) -> list[str]:
+    """The command that repeats a run, an option a part."""
+    first, *options = command(result.spec).split(" --")
+    return [first, *(f"--{option}" for option in options)]
+
+
+TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name("templates")),
+    autoescape=True,
+    finalize=_one_line,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+TEMPLATES.filters["command_parts"] = command_parts
+
+
+def one_block(html: str, kind: str = "socl-record") -> Markup:
+    """HTML as one block of a Markdown page: an element of a kind without empty lines."""
+    return Markup(f'<div class="{kind}">\n{_without_empty_lines(html)}\n</div>\n')
+
+
+def _without_empty_lines(html: str) -> Markup:
+    return Markup("\n".join(line.strip() for line in html.splitlines() if line.strip()))
+
+
+def render_part(name: str, *values, **more) -> Markup:
+    """A piece of templates/parts.j2."""
+    return _without_empty_lines(getattr(TEMPLATES.get_template("parts.j2").module, name)(*values, **more))
+
+
+@dataclass(frozen=True)
+class Number:
+    """A measured number on a page: what is said of it, and the runs behind each of its sides by their names.
+
+    place: what makes it the only one on its page.
+    """
+
+    d: Estimate
+    source: str
+    source_name: str
+    over: str
+    words: str
+    sides: dict[str, list[Result]]
+    place: str
+
+    @property
+    def id(self) -> str:
+        return "note-" + hashlib.sha256(f"{self.source} {self.place}".encode()).hexdigest()[:12]
 
 
 def missing_box(message: str) -> str:
     """A clear box on a page for data or runs that are not there."""
-    return f'<div class="socl-missing" role="note"><strong>Not here.</strong> {escape(message)}</div>'
+    return render_part("missing_box", message)
 
 
-def claims_table(claims: list[Claim], protocol: str) -> str:
-    """Claims as a table: the paper's difference, and the measured ones with interval and verdict."""
-    body = ""
-    for claim in claims:
-        paper = "–" if claim.paper is None else f"{claim.paper:+.1f}"
-        for source, d in claim.measured(protocol).items():
-            number = _difference(claim, source, d, protocol, "table", f"{d.mean:+.1f}")
-            interval = f"<small>[{d.low:+.1f}, {d.high:+.1f}]</small>"
-            cells = (paper, source, f"{number} {interval}", _verdict(claim, d))
-            body += f'<tr><th scope="row">{escape(claim.text)}</th>'
-            body += "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
-    head = ("claim", "paper", "runs", "difference", "verdict")
-    return scrolled("Claims of this table; differences in points, with 95 % intervals", head, body, "differences")
-
-
-def claims_words(claims: list[Claim], protocol: str) -> str:
-    """A sentence a claim, as HTML: does it hold in the runs with the most seeds?"""
-    meanings = {
-        "reproduced": "the whole interval is above zero",
-        "contradicted": "the whole interval is below zero",
-        "inconclusive": "the interval holds zero",
-    }
-    sentences = []
-    for claim in claims:
-        found, text = decisive(claim, protocol), escape(claim.text)
-        if not found:
-            sentences.append(f"<p><em>{text}</em>: not run yet.</p>")
-            continue
-        source, d = found
-        number = _difference(claim, source, d, protocol, "words", f"{d.mean:+.1f}")
-        meaning = meanings[claim.verdict(d)] if d.seeds > 1 else "one seed decides nothing"
-        paper = "" if claim.paper is None else f", {claim.paper:+.1f} in the paper"
-        sentences.append(
-            f"<p><em>{text}</em>: <strong>{claim.verdict(d)}</strong>; {number} points ({source}, {_seeds(d.seeds)}, "
-            f"{d.low:+.1f} to {d.high:+.1f}; {meaning}){paper}.</p>"
-        )
-    return "".join(sentences)
-
-
-def verdicts_html(claims: list[Claim | MapClaim], protocol: str) -> str:
-    """Judged claims as a table with a coloured verdict each."""
-    body = ""
-    for claim in claims:
-        measured = word = _word("not run")
-        if found := decisive(claim, protocol):
-            source, d = found
-            word, text = _verdict(claim, d), f"{d.mean:+.1f} <small>[{d.low:+.1f}, {d.high:+.1f}]</small>"
-            measured = _difference(claim, source, d, protocol, "glance", text)
-        paper = "–" if claim.paper is None else f"{claim.paper:+.1f}"
-        body += (
-            f'<tr><td>{escape(claim.section)} <span class="tag tag-{claim.tag.lower()}">{claim.tag}</span></td>'
-            f'<th scope="row">{escape(claim.text)}</th><td>{paper}</td><td>{measured}</td>'
-            f"<td>{word}</td></tr>"
-        )
-    label = "Claims of the paper and what became of them; differences in points"
-    return scrolled(label, ("where", "claim", "paper", "measured", "verdict"), body, "claims")
-
-
-def gains_html(table: experiments.Table, base: str, protocol: str) -> str:
-    """What each row of a table gains over the row `base`, in points: by column, and over the sequences of all."""
-    words = {"reproduced": "better", "contradicted": "worse", "inconclusive": "undecided"}
-    body = ""
-    for row, claims in gains(table, base).items():
-        body += f'<tr><th scope="row">{escape(row)}</th>'
-        for claim in claims.values():
-            shown = word = "not run"
-            if found := decisive(claim, protocol):
-                source, d = found
-                word, text = words[claim.verdict(d)], f"{d.mean:+.1f} <small>[{d.low:+.1f}, {d.high:+.1f}]</small>"
-                shown = _difference(claim, source, d, protocol, "gain", text)
-            body += f"<td>{shown}</td>"
-        body += f"<td>{word}</td></tr>"
-    label = f"Points of AUC gained over “{escape(base)}”, with 95 % intervals"
-    return scrolled(label, ("change", *map(escape, table.columns), "all", "over all"), body, "gains")
-
-
-def scrolled(label: str, head: Iterable[str], body: str, kind: str = "", caption: str = "") -> str:
-    """A table that scrolls in its own frame. label: what it is called, and its caption where there is no other.
-
-    All is HTML already.
-    """
-    heads = "".join(f'<th scope="col">{name}</th>' for name in head)
-    return (
-        f'<div class="socl-scroll" tabindex="0" role="region" aria-label="{label}"><table class="socl-table {kind}">'
-        f"<caption>{caption or label}</caption><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
-
-
-def sequences_html(found: dict[str, dict[str, dict]], label: str) -> str:
-    """AUC of each sequence by tracker. found: by tracker, its scores by sequence. Names are escaped."""
-    names = dict.fromkeys(name for scores in found.values() for name in scores)
-    body = ""
-    for name in names:
-        numbers = (f"{100 * scores[name]['auc']:.0f}" if name in scores else "–" for scores in found.values())
-        body += f'<tr><th scope="row">{escape(name)}</th>{"".join(f"<td>{number}</td>" for number in numbers)}</tr>'
-    return scrolled(escape(label), ("sequence", *map(escape, found)), body)
-
-
-def _verdict(claim: Claim | MapClaim, d: Estimate) -> str:
-    alone = isinstance(claim, Claim) and d.seeds == 1
-    return _word(claim.verdict(d)) + (" <small>one seed</small>" if alone else "")
-
-
-def _word(verdict: str) -> str:
-    return f'<span class="verdict verdict-{verdict.replace(" ", "-")}">{escape(verdict)}</span>'
-
-
-def _difference(claim: Claim | MapClaim, source: str, d: Estimate, protocol: str, place: str, text: str) -> str:
-    """The difference of a claim, with the runs of both its sides; a claim about maps has no runs of its own."""
-    kind = "build" if source == "this build" else "recorded"
-    sides, over = {}, "over videos"
-    if isinstance(claim, Claim):
-        for cell in (claim.above, claim.below):
-            sides[f"{cell.row}, {cell.column}"] = RESULTS[kind](cell, protocol)
-        over = _seeds(d.seeds)
-    words = f"{claim.text}: {d.mean:+.1f} points, 95 % interval {d.low:+.1f} to {d.high:+.1f}, {over}, {source}"
-    return number_html(text, words, sides, kind, place + claim.section + claim.text)
-
-
-def _seeds(n: int) -> str:
-    return f"{n} seed{'s' if n != 1 else ''}"
-
-
-def number_html(text: str, words: str, sides: dict[str, list[dict]], kind: str, place: str) -> str:
-    """A measured number as a button that opens a note: its words, the runs behind it, the command that repeats one.
-
-    text: HTML. sides: results by what they are called. place: what makes the number the only one on its page.
-    """
-    name = "note-" + hashlib.sha256(f"{kind} {place}".encode()).hexdigest()[:12]
-    runs = ""
-    for side, results in sides.items():
-        links = ", ".join(
-            f'<a href="../records/{page_name(kind, result["id"])}.html">{escape(result["id"])}</a>'
-            f" (seed {result['spec']['seed']})"
-            for result in results
-        )
-        again = command_html(read_spec(results[0]["spec"]))
-        runs += f"<span>{escape(f'{side}: ' if side else '')}runs {links}</span>"
-        runs += f'<code tabindex="0" aria-label="command that repeats the first run">{again}</code>'
-    words = escape(words)
-    escapes = "event.key === 'Escape' && this.hidePopover()"  # Sphinx takes the key from all elements but buttons
-    return (
-        f'<button type="button" class="socl-number {kind}" popovertarget="{name}" title="{words}">{text}</button>'
-        f'<span popover class="socl-note" id="{name}" role="dialog" aria-label="Where the number comes from"'
-        f' onkeydown="{escapes}">'
-        f"<span>{words}</span>{runs}</span>"
-    )
-
-
-def table_html(table: experiments.Table, protocol: str) -> str:
+def table_html(table: Table, results: Results) -> str:
     """A table with three numbers a cell: paper, recorded, this build; each with a note on where it comes from.
 
     Each benchmark's columns stand together. Rows with a cell in one column only follow as a table of their own, which
     needs no empty columns.
     """
-    columns = {row: [cell.column for cell in table.cells if cell.row == row] for row in table.rows}
-    full = [row for row in table.rows if len(columns[row]) > 1]
-    rest = [row for row in table.rows if row not in full]
-    benchmarks = {cell.column: cell.metric.rpartition("_")[0].partition("_")[0] for cell in table.cells}
-    html = ""
-    if full:
-        for benchmark in dict.fromkeys(benchmarks.values()):
-            own = [column for column in table.columns if benchmarks[column] == benchmark]
-            html += _table_part(table, full, own, table.title, protocol)
-    for column in dict.fromkeys(columns[row][0] for row in rest):
-        rows = [row for row in rest if columns[row][0] == column]
-        html += _table_part(table, rows, [column], f"For scale, {column}" if full else table.title, protocol)
-    return html
+    cells = {row: {cell.column: cell for cell in table.cells if cell.row == row} for row in table.rows}
+    full = [row for row in cells if len(cells[row]) > 1]
+    parts = []
+    for benchmark in dict.fromkeys(entry.benchmark for entry in table.column_entries.values()):
+        own = [name for name, entry in table.column_entries.items() if entry.benchmark == benchmark]
+        parts.append((table.title, full, own))
+    for column in table.columns:
+        rows = [row for row in cells if list(cells[row]) == [column]]
+        parts.append((f"For scale, {column}" if full else table.title, rows, [column]))
+    shown = [_table_part(table, *part, cells, results) for part in parts if part[1]]
+    kinds = {"paper": "paper"} | {source: results.name_of(source) for source in SOURCES}
+    return render_part("table", shown, kinds)
 
 
-def _table_part(table: experiments.Table, rows: list[str], columns: list[str], title: str, protocol: str) -> str:
-    own = {cell.column: ", ".join(cell.measured_on(protocol)) for cell in table.cells if cell.row in rows}
-    head = ["method", "", *(f"{escape(column)}<br><small>{escape(own[column])}</small>" for column in columns)]
-    names = KINDS | {"recorded": experiments.recorded_name(protocol)}
-    kinds = "".join(f'<span class="{kind}">{escape(text)}</span>' for kind, text in names.items())
-    kinds = f'<td class="kinds">{kinds}</td>'
-    body = ""
-    for row in rows:
-        cells = {cell.column: cell for cell in table.cells if cell.row == row}
-        body += f'<tr><th scope="row">{escape(row)}</th>{kinds}'
-        body += "".join(_cell_html(table.name, cells.get(column), protocol) for column in columns) + "</tr>"
-    label = escape(f"{title}; {table.unit}")
-    return scrolled(label, head, body, caption=f"{label}; {escape(protocol)} protocol")
+def _table_part(table: Table, title: str, rows: list[str], columns: list[str], cells: dict, results: Results) -> dict:
+    label = f"{title}; {table.unit}"
+    sets = {column: ", ".join(cells[rows[0]][column].measured_on(results.protocol)) for column in columns}
+    return {
+        "label": label,
+        "caption": f"{label}; {results.protocol} protocol",
+        "heads": [render_part("column_head", column, sets[column]) for column in columns],
+        "rows": {row: [_cell(table, cells[row].get(column), results) for column in columns] for row in rows},
+    }
 
 
-def _cell_html(table: str, cell: Cell | None, protocol: str) -> str:
+def _cell(table: Table, cell, results: Results) -> dict | None:
     if cell is None:
-        return "<td></td>"
-    numbers = experiments.describe_cell(cell, protocol)
-    parts = [f'<span class="paper">{f"{cell.paper:.1f}" if cell.paper else "–"}</span>']
-    for kind, prefix in (("recorded", "recorded_"), ("build", "")):
-        value = numbers["recorded" if prefix else "measured"]
-        if value is None:
-            parts.append(f'<span class="{kind}" title="{escape(numbers["missing"] or "not run yet")}">not run</span>')
-            continue
-        (low, high), n = numbers[f"{prefix}interval"], numbers[f"{prefix}n"]
-        text = f"{value:.1f} <small>[{low:.0f}, {high:.0f}]</small>"
-        results, place = RESULTS[kind](cell, protocol), f"{table} {cell.row} {cell.column}"
-        words = f"{value:.1f}, 95 % interval {low:.1f} to {high:.1f} over {_seeds(n)} and all sequences; "
-        words += f"{KINDS[kind]}, {results[0]['spec']['protocol']} protocol"
-        parts.append(number_html(text, words, {"": results}, kind, place))
-    return f"<td>{''.join(parts)}</td>"
+        return None
+    numbers: dict[str, Number | None] = {}
+    for source, name in SOURCES.items():
+        numbers[source] = None
+        if d := results.measured(cell, source):
+            words = f"{d.mean:.1f}, 95 % interval {d.low:.1f} to {d.high:.1f} over {_seeds(d.seeds)} and all sequences"
+            words += f"; {name}, {results.protocol_of(source)} protocol"
+            sides, place = {"": results.runs_of(cell, source)}, f"{table.name} {cell.row} {cell.column}"
+            numbers[source] = Number(d, source, results.name_of(source), _seeds(d.seeds), words, sides, place)
+    return {"paper": cell.paper, "numbers": numbers, "missing": missing_data(cell.spec(results.protocol, 0))}
+
+
+def claims_table(claims: list[Claim | MapClaim], results: Results) -> str:
+    """Claims as a table: the paper's difference, and the measured ones with interval and verdict."""
+    judged = [each for claim in claims for each in judgements(claim, results)]
+    return render_part("claims", _lines(judged, results, "table"))
+
+
+def claims_words(claims: list[Claim | MapClaim], results: Results) -> str:
+    """A sentence a claim: does it hold in the runs with the most seeds?"""
+    return render_part("words", _lines([judge(claim, results) for claim in claims], results, "words"), MEANINGS)
+
+
+def verdicts_html(claims: list[Claim | MapClaim], results: Results) -> str:
+    """Judged claims as a table with a coloured verdict each."""
+    return render_part("verdicts", _lines([judge(claim, results) for claim in claims], results, "glance"))
+
+
+def gains_html(table: Table, results: Results) -> str:
+    """What each row of a table gains over its base, in points: by column, and over the sequences of all."""
+    rows = {
+        row: _lines([judge(claim, results) for claim in claims.values()], results, "gain")
+        for row, claims in gains(table).items()
+    }
+    label = f"Points of AUC gained over “{table.base}”, with 95 % intervals"
+    return render_part("gains", label, ["change", *table.columns, "all", "over all"], rows, GAINED)
+
+
+def comparisons_html(table: Table, pairs: list[tuple[str, str]], column: str, results: Results) -> str:
+    """A line for each pair of rows: how far the first is above the second in a column."""
+    claims = [Claim(table.name, f"{a} above {b}", table.cell(a, column), table.cell(b, column)) for a, b in pairs]
+    return render_part("comparisons", _lines([judge(claim, results) for claim in claims], results, "pair"))
+
+
+def sequences_html(trackers: dict[str, dict[str, dict]], label: str) -> str:
+    """AUC of each sequence by tracker. trackers: by name, scores by sequence."""
+    return render_part("sequences", label, list(dict.fromkeys(name for s in trackers.values() for name in s)), trackers)
+
+
+def _lines(judged: list[Judgement], results: Results, place: str) -> list[tuple[Judgement, Number | None]]:
+    """Judgements with their numbers, and the runs of both sides; a claim about maps has no runs of its own."""
+    return [(each, _difference(each, results, place) if each.difference else None) for each in judged]
+
+
+def _difference(judged: Judgement, results: Results, place: str) -> Number:
+    claim, d, source = judged.claim, judged.difference, judged.source
+    sides, over = {}, "over videos"
+    if isinstance(claim, Claim):
+        cells = (claim.above, claim.below)
+        sides, over = {f"{c.row}, {c.column}": results.runs_of(c, source) for c in cells}, _seeds(d.seeds)
+    words = f"{claim.text}: {d.mean:+.1f} points, 95 % interval {d.low:+.1f} to {d.high:+.1f}, {over}, "
+    words += results.name_of(source)
+    return Number(d, source, results.name_of(source), over, words, sides, place + claim.section + claim.text)
+
+
+def _seeds(n: int) -> str:
+    return f"{n} seed{'s' if n != 1 else ''}"

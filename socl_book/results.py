@@ -1,46 +1,136 @@
-"""What results of runs say: their scores, means with intervals, and paired differences."""
+"""Results of runs as one frame, a row a score: recorded ones, which ship with the book, and those of this build."""
 
-import numpy as np
+from dataclasses import dataclass
+from functools import cached_property
 
+import pandas as pd
+
+from socl_book.provenance import describe_changes
+from socl_book.records import DIGITS, Result, read_records, recorded_file, result_of
+from socl_book.tables import Cell, Table, all_tables, build_seeds, missing_data, wanted_specs
+from socl_core.runs.store import Run
 from socl_core.scoring.statistics import Estimate, estimate
 
-
-def scores(results: list[dict], metric: str = "auc", sets: list[str] | None = None) -> np.ndarray:
-    """Scores (seeds, sequences) in percent over evaluation sets of some results, all by default."""
-    return 100 * _values(results, metric, sets)
-
-
-def _values(results: list[dict], name: str, sets: list[str] | None) -> np.ndarray:
-    """Values of a score by result and sequence; sequences that only a server can score have none."""
-    chosen = [[s for key, each in r["sequences"].items() if not sets or key in sets for s in each.values()]
-              for r in results]  # fmt: skip
-    return np.array([[s[name] for s in row if name in s] for row in chosen], np.float64)
+SOURCES = {"recorded": "recorded", "build": "this build"}  # and what pages call them
+POOLED = ("got10k_ao", "got10k_sr50", "got10k_sr75")  # metrics over the frames of all sequences together
+COLUMNS = ["source", "method", "parameters", "seed", "set", "sequence", "metric", "value", "run"]
 
 
-def _weights(results: list[dict], metric: str, sets: list[str] | None) -> np.ndarray | None:
-    """GOT-10k pools the frames of all sequences; elsewhere sequences count alike."""
-    return _values(results[:1], "got10k_frames", sets)[0] if metric.startswith("got10k_") else None
+@dataclass(frozen=True)
+class Results:
+    """Results behind tables at a protocol, by source ("recorded" or "build") and id of their run."""
+
+    protocol: str
+    runs: dict[tuple[str, str], Result]
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """A row a score, in [0, 1] where it is a share. parameters: what sets the run apart, without the seed."""
+        rows = []
+        for (source, run), result in self.runs.items():
+            about = source, result.spec.method, describe_changes(result.spec), result.spec.seed
+            rows += [
+                (*about, name, sequence, metric, value, run)
+                for name, sequences in result.sequences.items()
+                for sequence, scores in sequences.items()
+                for metric, value in scores.items()
+            ]
+        return pd.DataFrame(rows, columns=COLUMNS)
+
+    @cached_property
+    def _settings(self) -> dict[tuple[str, str, str], pd.DataFrame]:
+        """The frame by source, method and parameters: a page selects hundreds of times."""
+        return dict(iter(self.frame.groupby(["source", "method", "parameters"])))
+
+    def protocol_of(self, source: str) -> str:
+        """The protocol of a source's results: the records of laptop stand in where a protocol has none."""
+        recorded = source == "recorded" and not recorded_file(self.protocol).exists()
+        return "laptop" if recorded else self.protocol
+
+    def name_of(self, source: str) -> str:
+        """What pages call a source; records of another protocol are named after it."""
+        own = self.protocol_of(source)
+        return SOURCES[source] + ("" if own == self.protocol else f" ({own})")
+
+    def select(self, cell: Cell, source: str) -> pd.DataFrame:
+        """The rows of the frame behind a cell, by seed."""
+        protocol = self.protocol_of(source)
+        setting = source, cell.method, describe_changes(cell.spec(protocol, 0))
+        rows = self._settings.get(setting, self.frame[:0])
+        chosen = (rows.metric == cell.metric) & rows.set.isin(cell.measured_on(protocol))
+        return rows[chosen].sort_values("seed", kind="stable")
+
+    def runs_of(self, cell: Cell, source: str) -> list[Result]:
+        """The results behind a cell, by seed."""
+        return [self.runs[source, run] for run in self.select(cell, source).run.unique()]
+
+    def scores(self, cell: Cell, source: str) -> pd.DataFrame:
+        """Scores of a cell in percent: a row a seed, a column a (set, sequence) that all seeds have."""
+        scores = self.select(cell, source).pivot(index="seed", columns=["set", "sequence"], values="value")
+        return 100 * scores.dropna(axis="columns")
+
+    def measured(self, cell: Cell, source: str) -> Estimate | None:
+        """Mean of a cell in percent with its 95 % interval; None without a result."""
+        return self._estimate(self.scores(cell, source), cell, source)
+
+    def differences(self, above: Cell, below: Cell, source: str) -> pd.DataFrame:
+        """Scores of one cell less those of another in percent, for the seeds and sequences that both have."""
+        return (self.scores(above, source) - self.scores(below, source)).dropna(how="all").dropna(axis="columns")
+
+    def difference(self, above: Cell, below: Cell, source: str) -> Estimate | None:
+        """Mean of `differences` with its 95 % interval; None without a seed that both have."""
+        return self._estimate(self.differences(above, below, source), above, source)
+
+    def _estimate(self, values: pd.DataFrame, cell: Cell, source: str) -> Estimate | None:
+        if values.empty:
+            return None
+        scores = self.runs_of(cell, source)[0].sequences
+        pooled = [scores[name][sequence].get("got10k_frames") for name, sequence in values.columns]
+        return estimate(values, pooled if cell.metric in POOLED else None)
+
+    def describe(self, cell: Cell) -> dict:
+        """A cell as plain data: paper, measured in this store, recorded, n, run ids."""
+        built, recorded = (self.runs_of(cell, source) for source in ("build", "recorded"))
+        means = [self.measured(cell, source) for source in ("build", "recorded")]
+        (mean, interval), (recorded_mean, recorded_interval) = (
+            (d and round(d.mean, DIGITS), d and [round(d.low, DIGITS), round(d.high, DIGITS)]) for d in means
+        )
+        return {
+            "row": cell.row,
+            "column": cell.column,
+            "metric": cell.metric,
+            "measured_on": cell.measured_on(self.protocol),
+            "paper": cell.paper,
+            "measured": mean,
+            "interval": interval,
+            "n": len(built),
+            "runs": [result.id for result in built],
+            "recorded": recorded_mean,
+            "recorded_interval": recorded_interval,
+            "recorded_n": len(recorded),
+            "recorded_code_is_current": all(result.is_current for result in recorded) if recorded else None,
+            "missing": missing_data(cell.spec(self.protocol, 0)),
+        }
 
 
-def measured(results: list[dict], metric: str = "auc", sets: list[str] | None = None) -> Estimate | None:
-    """Mean of a metric in percent with its interval, None without a result."""
-    return estimate(scores(results, metric, sets), _weights(results, metric, sets)) if results else None
+def read_results(protocol: str, tables: list[Table] | None = None, seeds: list[int] | None = None) -> Results:
+    """All recorded results of a protocol, and those of finished runs behind tables, at the seeds of a build."""
+    results = Results(protocol, {})
+    for result in read_records(results.protocol_of("recorded")):
+        results.runs["recorded", result.id] = result
+    tables = list(all_tables().values()) if tables is None else tables
+    cells = [cell for table in tables for cell in table.cells]
+    seeds = build_seeds(protocol) if seeds is None else seeds
+    for spec in dict.fromkeys(cell.spec(protocol, seed) for cell in cells for seed in seeds):
+        if (run := Run.of(spec)).state == "ok":
+            results.runs["build", run.id] = result_of(run)
+    return results
 
 
-def differences(
-    results_a: list[dict], results_b: list[dict], metric: str = "auc", sets: list[str] | None = None
-) -> np.ndarray:
-    """Differences a - b in percent, (seeds, sequences), over the seeds that both have."""
-    seeds = sorted({r["spec"]["seed"] for r in results_a} & {r["spec"]["seed"] for r in results_b})
-    a, b = ([r for r in results if r["spec"]["seed"] in seeds] for results in (results_a, results_b))
-    key = lambda r: r["spec"]["seed"]  # noqa: E731
-    return scores(sorted(a, key=key), metric, sets) - scores(sorted(b, key=key), metric, sets)
+def run_tables(protocol: str, tables: list[Table] | None = None) -> Results:
+    """Results of all tables, after those runs of a build that some tables, all by default, still miss."""
+    from socl_core.runs.pipeline import run_or_load  # slow to import, and a page without runs needs none
 
-
-def difference(
-    results_a: list[dict], results_b: list[dict], metric: str = "auc", sets: list[str] | None = None
-) -> Estimate | None:
-    """Mean difference a - b in percent with its 95 % interval, paired by seed and sequence; None without a seed that
-    both have."""
-    found = differences(results_a, results_b, metric, sets)
-    return estimate(found, _weights(results_a, metric, sets)) if found.size else None
+    for spec in wanted_specs(protocol, tables):
+        run_or_load(spec)
+    return read_results(protocol)

@@ -1,4 +1,4 @@
-"""Choice of parameters, on dev splits only."""
+"""Many runs at once: grids of parameters, and their choice, on dev splits only."""
 
 import numpy as np
 from sklearn.model_selection import ParameterGrid
@@ -43,3 +43,14 @@ def ranking(tried: dict[str, list[RunSpec]], device: str = "auto") -> list[dict]
         auc = {name: round(100 * float(np.mean([mean[name]["auc"] for mean in means])), 2) for name in means[0]}
         rows.append({"setting": setting, "auc": auc, "mean": round(float(np.mean(list(auc.values()))), 2)})
     return sorted(rows, key=lambda row: -row["mean"])
+
+
+def grid_specs(protocol: str, grid: dict) -> list[RunSpec]:
+    """Every combination of parameter values as a spec: {"method": "socl-cf", "eta": [0.05, 0.1], "seed": [0, 1]}.
+
+    A value that is no list is taken as one. Raises `UsageError` for no method, or anything unknown or out of range.
+    """
+    if "method" not in grid:
+        raise UsageError(f"a grid names its method, as in {{method: socl-cf, eta: [0.05, 0.1]}}; found {grid}")
+    points = ParameterGrid({name: values if isinstance(values, list) else [values] for name, values in grid.items()})
+    return [make_spec(protocol, point.pop("method"), **point) for point in points]

@@ -27,8 +27,6 @@ def test_every_notebook_is_a_page_and_every_page_a_notebook():
     listed = re.findall(r"executed/(\w+)", (root / "book/_toc.yml").read_text())
     listed.remove("commands")  # made of the program's help
     assert sorted(listed) == [path.stem for path in NOTEBOOKS]
-    built = re.search(r"NOTEBOOKS = \[(.*?)\]", (root / "Snakefile").read_text(), re.S)[1]
-    assert re.findall(r'"(\w+)"', built) == listed
 
 
 # A number with a unit of results, or a row of a table with decimals. What the paper states may be typed, and says so.

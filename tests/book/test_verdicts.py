@@ -1,112 +1,141 @@
-"""Claims: every checkable statement has one, and its verdict follows from numbers."""
+"""Claims: a verdict follows from numbers, and pages show it."""
 
 import json
+import re
 
 import numpy as np
 import pytest
-from test_tables import fake_run
+from fakes import fake_run
 from typer.testing import CliRunner
 
-from socl_book import tables as experiments
-from socl_book import verdicts as claims
-from socl_book.html import gains_html, verdicts_html
-from socl_book.tables import KEPT, START, STARTED, find_table
-from socl_book.verdicts import Claim, MapClaim, all_claims, gains, judged, of_table
-from socl_core import data
+from socl_book import records, verdicts
+from socl_book.charts import difference_chart
+from socl_book.html import claims_table, claims_words, comparisons_html, gains_html, verdicts_html
+from socl_book.results import read_results
+from socl_book.tables import Claim, MapClaim, find_table
+from socl_book.verdicts import as_data, gains, judge
 from socl_core.commands.main import app
 
-
-def test_every_table_and_section_is_there():
-    count = {}
-    for claim in all_claims():
-        count[claim.section] = count.get(claim.section, 0) + 1
-    assert count == {
-        "abstract": 2, "Table 1": 9, "Table 2": 6, "Table 3": 2, "Table 4": 3, "section D": 3, "section E": 2,
-    }  # fmt: skip
-    assert len({claim.text for claim in all_claims()}) == sum(count.values())
+HEAD = find_table("3").claims[0]
 
 
 @pytest.fixture(autouse=True)
-def nothing_recorded(monkeypatch):
-    monkeypatch.setattr(claims, "recorded_results", lambda *_: [])
-
-
-def test_the_noise_may_cost_as_much_as_the_papers_lead(tmp_path, monkeypatch):
+def empty(tmp_path, monkeypatch):
+    """An empty store and no records; a build has two seeds."""
     monkeypatch.chdir(tmp_path)
-    claim = of_table("noise")[0]
-    assert claim.margin == pytest.approx(2.1) and claim.tag == "A"
-    monkeypatch.setattr(experiments, "build_seeds", lambda _: [0, 1])
-    for seed in (0, 1):  # one point less, whatever the sequence
-        fake_run(claim.below, "smoke", seed, [50, 40], tmp_path / "runs")
-        fake_run(claim.above, "smoke", seed, [49, 39], tmp_path / "runs")
-    found = judged(claim, "smoke")
-    assert found["difference"] == pytest.approx(1.1) and found["interval"] == pytest.approx([1.1, 1.1])
-    assert found["verdict"] == "reproduced"
+    monkeypatch.setattr(records, "RECORDED", tmp_path / "recorded")
+    monkeypatch.setattr("socl_book.results.build_seeds", lambda protocol: [0, 1])
+
+
+def run_both(claim, above, below, seeds=(0, 1)) -> None:
+    """Finished runs of both sides of a claim with these scores a sequence."""
+    for seed in seeds:
+        fake_run(claim.above, seed, above)
+        fake_run(claim.below, seed, below)
 
 
 @pytest.mark.parametrize(
-    "values, word", [([1, 2], "reproduced"), ([-1, -2], "contradicted"), ([-1, 9], "inconclusive")]
+    "values, word", [([50, 60], "reproduced"), ([30, 40], "contradicted"), ([30, 60], "inconclusive")]
 )
-def test_a_claim_about_maps_is_judged_over_videos(values, word):
-    found = judged(MapClaim("section D", "x", lambda protocol: values), "smoke")
-    assert (found["verdict"], found["seeds"], found["source"]) == (word, 1, "this build")
-    assert found["difference"] == np.mean(values)
+def test_a_claim_is_judged_by_its_runs(values, word):
+    run_both(HEAD, values, [45, 50])
+    results = read_results("smoke")
+    data = as_data(judge(HEAD, results), results)
+    assert (data["verdict"], data["seeds"], data["source"]) == (word, 2, "this build")
+    assert data["difference"] == pytest.approx(np.mean(values) - 47.5)
+    for show in (claims_table, claims_words, verdicts_html):
+        html = show([HEAD], results)
+        assert f">{word}</" in html and f"{data['difference']:+.1f}" in html and "+11.4" in html
+        for cell in (HEAD.above, HEAD.below):
+            assert f'href="../records/build-{results.runs_of(cell, "build")[0].id}.html"' in html
+    dots = difference_chart([HEAD], results).axes[0].lines[0]
+    assert dots.get_xdata().tolist() == pytest.approx([values[0] - 45, values[1] - 50])
 
 
-def test_the_recipe_changes_one_part_at_a_time_on_development_videos():
-    for row, by_column in gains(find_table("recipe"), START).items():
-        for claim in by_column.values():
-            before, after = (cell.spec("laptop", 0) for cell in (claim.below, claim.above))
-            changed = [name for name, value in after if value != getattr(before, name)]
-            assert set(changed) <= STARTED.keys() and (len(changed) == 1 or row == KEPT), row
-            assert {data.role(name, data.evaluation_split(name, after.split)) for name in after.test} == {"dev"}
+def test_one_seed_decides_nothing():
+    run_both(HEAD, [90, 90], [10, 10], seeds=[0])
+    results = read_results("smoke")
+    assert judge(HEAD, results).verdict == "inconclusive"
+    for show in (claims_table, claims_words, verdicts_html):
+        assert "one seed" in show([HEAD], results) and ">reproduced</" not in show([HEAD], results)
 
 
-def test_gains_are_over_the_starting_point(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_the_source_with_the_most_seeds_judges_and_a_table_shows_both():
+    run_both(HEAD, [30, 40], [45, 50], seeds=[0, 1])
+    records.record(result for result in read_results("smoke").runs.values())
+    run_both(HEAD, [50, 60], [45, 50], seeds=[2, 3, 4])
+    results = read_results("smoke", seeds=[2, 3, 4])
+    judged = judge(HEAD, results)
+    assert (judged.source, judged.verdict, judged.difference.seeds) == ("build", "reproduced", 3)
+    assert re.findall("verdict-[a-z]+", claims_table([HEAD], results)) == ["verdict-contradicted", "verdict-reproduced"]
+
+
+def test_a_margin_allows_a_loss():
+    claim = find_table("noise").claims[0]
+    run_both(claim, [49, 39], [50, 40])
+    results = read_results("smoke")
+    data = as_data(judge(claim, results), results)
+    assert data["difference"] == pytest.approx(1.1) and data["interval"] == pytest.approx([1.1, 1.1])
+    assert data["verdict"] == "reproduced"
+
+
+@pytest.mark.parametrize(
+    "values, word",
+    [([1.0, 2], "reproduced"), ([-1.0, -2], "contradicted"), ([-1.0, 9], "inconclusive"), (None, "not run")],
+)
+def test_a_claim_about_maps_is_judged_over_videos(monkeypatch, values, word):
+    monkeypatch.setitem(verdicts.EVIDENCE, "toy", lambda protocol: {"part": values})
+    results = read_results("smoke")
+    data = as_data(judge(MapClaim("section D", "x", "toy.part"), results), results)
+    assert data["verdict"] == word and data["difference"] == (np.mean(values) if values else None)
+
+
+def test_without_runs_a_claim_is_not_run():
+    results = read_results("smoke")
+    data = as_data(judge(HEAD, results), results)
+    assert (data["verdict"], data["difference"], data["interval"], data["source"]) == ("not run", None, None, None)
+    assert 'class="verdict verdict-not-run"' in verdicts_html([HEAD], results)
+    assert "not run" in claims_words([HEAD], results) and "not run" in gains_html(find_table("recipe"), results)
+    assert "<td>" not in claims_table([HEAD], results)
+
+
+def test_gains_are_over_the_starting_point():
     table = find_table("recipe")
-    row, claim = next((row, columns["all"]) for row, columns in gains(table, START).items())
-    monkeypatch.setattr(experiments, "build_seeds", lambda _: [0, 1])
-    for seed in (0, 1):
-        fake_run(claim.below, "smoke", seed, [40, 60], tmp_path / "runs")
-        fake_run(claim.above, "smoke", seed, [43, 62], tmp_path / "runs")
-    html = gains_html(table, START, "smoke")
-    assert f'<th scope="row">{row}</th>' in html and "+2.5 <small>[+2.0, +3.0]</small>" in html and ">better<" in html
-    assert html.count("not run") and f'<th scope="row">{START}</th>' not in html
+    row, claim = next((row, columns["all"]) for row, columns in gains(table).items())
+    run_both(claim, [43, 62], [40, 60])
+    html = gains_html(table, read_results("smoke"))
+    line = next(line for line in html.split("</tr>") if f'<th scope="row">{row}</th>' in line)
+    assert line.count("+2.5 <small>[+2.0, +3.0]</small>") == 2 and line.endswith("<td>better</td>")
+    assert f'<th scope="row">{table.base}</th>' not in html
 
 
-def test_without_runs_a_claim_is_not_run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    cell = of_table("3")[0].above
-    for claim in (Claim("Table 3", "x", cell, of_table("3")[0].below), MapClaim("section E", "x", lambda _: None)):
-        found = judged(claim, "smoke")
-        assert found["verdict"] == "not run" and found["difference"] is None
+def test_rows_are_compared_without_a_verdict():
+    table = find_table("2")
+    run_both(Claim("", "", table.cell("SoCL-Siam", "880h"), table.cell("MIL (OpenCV)", "880h")), [50], [40])
+    pairs = [("SoCL-Siam", "MIL (OpenCV)"), ("SoCL-Siam", "Box-Siam")]
+    html = comparisons_html(table, pairs, "880h", read_results("smoke"))
+    assert "+10.0" in html and "not run yet" in html and "verdict" not in html
 
 
 def test_evidence_is_measured_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(claims, "CACHE", tmp_path)
+    monkeypatch.setattr(verdicts, "CACHE", tmp_path)
     measured = []
 
     def measure():
         measured.append(1)
         return {"collapse": np.array([1.5, 2.0])}
 
-    for _ in range(2):
-        assert claims._kept("key", measure) == {"collapse": [1.5, 2.0]}
-    assert len(measured) == 1
-    claims._kept("another key", measure)
-    assert len(measured) == 2
-
-
-def test_a_page_escapes_what_it_shows():
-    claim = MapClaim("section <D>", "<script>x</script>", lambda _: [1.0, 2.0])
-    html = verdicts_html([claim, MapClaim("D", "maps", lambda _: None, paper=2.0)], "smoke")
-    assert "<script>" not in html and "&lt;script&gt;" in html and "section &lt;D&gt;" in html
-    assert 'class="verdict verdict-not-run"' in html and "+2.0" in html
+    for key, times in (("key", 1), ("key", 1), ("another key", 2)):
+        assert verdicts._remembered(key, measure) == {"collapse": [1.5, 2.0]}
+        assert len(measured) == times
 
 
 def test_the_command_prints_every_claim(monkeypatch):
-    monkeypatch.setattr("socl_book.verdicts.all_claims", lambda: [MapClaim("section D", "maps", lambda _: [1.0])])
+    monkeypatch.setattr("socl_book.tables.all_claims", lambda: [MapClaim("section D", "maps", "toy.part")])
+    monkeypatch.setitem(verdicts.EVIDENCE, "toy", lambda protocol: {"part": [1.0]})
     printed = json.loads(CliRunner().invoke(app, ["claims", "--protocol", "smoke", "--json"]).stdout)
-    assert printed["protocol"] == "smoke" and printed["claims"][0]["verdict"] == "reproduced"
+    assert printed["protocol"] == "smoke" and printed["claims"] == [
+        {"section": "section D", "tag": "S", "claim": "maps", "paper": None, "difference": 1.0,
+         "interval": [1.0, 1.0], "seeds": 1, "source": "this build", "verdict": "reproduced"}
+    ]  # fmt: skip
     assert "reproduced" in CliRunner().invoke(app, ["claims", "--protocol", "smoke"]).stdout

@@ -1,0 +1,176 @@
+"""Pages of runs: the command that repeats one, what a page says, names that are not harmless, incremental writing."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import HOSTILE, fake_run
+from typer.testing import CliRunner
+
+from socl_book import records, run_pages
+from socl_book.html import claims_words, missing_box, sequences_html, table_html, verdicts_html
+from socl_book.provenance import changed, command
+from socl_book.records import Provenance, Repeat
+from socl_book.results import Results, read_results
+from socl_book.run_pages import Shown, index_page, run_page
+from socl_book.tables import Claim, MapClaim, find_table
+from socl_core.commands.main import app
+from socl_core.data.files import write_boxes
+from socl_core.runs.spec import make_spec
+from socl_core.runs.store import Run
+
+SPECS = [
+    make_spec("laptop", "socl-siam"),
+    make_spec("laptop", "socl-siam", "real", seed=2, data=("composite", "real_mini"), test=("otb",)),
+    make_spec("smoke", "box-cf", share=0.125, videos=None, weight_decay=1e-5, head=True, boxed="videos"),
+    make_spec("smoke", "random-siam", test=(HOSTILE,), init="null", split="a...", test_frames=None),
+]  # fmt: skip
+TABLE = find_table("2")
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=range(len(SPECS)))
+def test_the_command_leads_to_the_same_spec(spec, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("socl_core.runs.identity.data_hashes", lambda spec: {})
+    done = []
+
+    def work(run, spec, device):
+        done.append(spec)
+        run.write("result.json", {"mean": {}})
+
+    monkeypatch.setattr("socl_core.runs.pipeline.work", work)
+    program, *words = shlex.split(command(spec))
+    assert program == "socl"
+    CliRunner().invoke(app, words, catch_exceptions=False)
+    assert done == [spec]
+
+
+def test_what_differs_leaves_out_the_seed():
+    assert changed(SPECS[0]) == {}
+    assert changed(make_spec("laptop", "socl-siam", seed=3, share=0.5)) == {"share": (1.0, 0.5)}
+
+
+@pytest.fixture
+def finished(tmp_path, monkeypatch):
+    """One finished run behind Table 2 with its log and boxes, its result, and nothing recorded."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(records, "RECORDED", tmp_path / "recorded")
+    result = fake_run(TABLE.cells[0], 0, [40, 60])
+    run = Run.of(result.spec)
+    lines = [json.dumps({"step": step, "loss": 1 / step}) + "\n" for step in range(1, result.spec.steps + 1)]
+    (run.folder / "log.jsonl").write_text("".join(lines))
+    write_boxes(run.folder / "boxes" / "composite" / "s0.txt", np.ones((3, 4)))
+    return run, result
+
+
+def shown(result) -> Shown:
+    return Shown(result, "build", [(TABLE, TABLE.cells[0])])
+
+
+def test_pages_are_written_once_and_removed_with_their_run(finished):
+    run, _ = finished
+    pages = {path.name for path in run_pages.write_pages("smoke")}
+    assert pages == {"index.md", f"build-{run.id}.md"}
+    assert run_pages.write_pages("smoke") == []
+    run.write("state.json", {"state": "failed", "cause": "x"})
+    assert [path.name for path in run_pages.write_pages("smoke")] == ["index.md"]
+    assert "No run is there yet" in Path("book/records/index.md").read_text()
+
+
+def test_a_page_says_what_the_run_was(finished):
+    run, _ = finished
+    run_pages.write_pages("smoke")
+    page = Path(f"book/records/build-{run.id}.md").read_text()
+    assert page.startswith("---\norphan: true\n---\n")
+    expected = [run.id, "AUC 50.0", "<span>--set share=0.125</span>", "<polyline", "the code has changed since"]
+    expected += ['../executed/table2.html">Table 2</a>: Box-Siam (110h)', "--share:40.0%", "<td>mean</td>"]
+    for part in expected:
+        assert part in page, part
+    assert re.findall("^## .*", page, re.M) == [
+        f"## {title}" for title in ("Repeat it", "Scores", "Training", "Clip", "Spec", "Environment")
+    ]
+    index = Path("book/records/index.md").read_text()
+    assert f'href="build-{run.id}.html"' in index and "share=0.125" in index and "this build" in index
+
+
+def test_a_part_that_is_absent_is_said_to_be(finished):
+    run, _ = finished
+    (run.folder / "log.jsonl").unlink()
+    run_pages.write_pages("smoke")
+    page = Path(f"book/records/build-{run.id}.md").read_text()
+    assert "The loss of this run is not in its record." in page and "holds no boxes" in page
+
+
+def test_a_clip_is_shown_where_the_videos_are_still_those_of_the_boxes(finished):
+    _, result = finished
+    one = shown(result.model_copy(update={"boxes": {HOSTILE: [(1, 2, 3, 4), None]}}))
+    page = run_page(one, "frames-8")
+    assert 'data-boxes="[[1, 2, 3, 4], null]"' in page and 'src="../_static/clip/frames-8.js"' in page
+    assert "<script>alert" not in page
+
+
+def test_repeats_on_another_processor_are_counted_apart(finished):
+    _, result = finished
+    result.repeats.extend(Repeat(id="a", code="c", device=device, distance=distance) for device, distance in (
+        ("Processor A, torch 2", 0.001), ("Processor B, torch 2", 0.02), ("Processor B, torch 3", 0.004),
+        ("CPU, float32", 0), ("", 0),
+    ))  # fmt: skip
+    page = index_page([shown(result)])
+    assert "by later code: 5; AUC within 0.005 of the earlier result: 4." in page
+    assert "another processor or version of torch: 2; within 0.005: 1." in page
+    assert "AUC differed by 2.0 points; code c, on Processor B, torch 2" in run_page(shown(result))
+
+
+def test_names_cannot_leave_their_place_on_a_page(finished):
+    _, result = finished
+    more = {
+        "sequences": {HOSTILE: {HOSTILE: {"auc": 0.5, "frames": 3}}},
+        "mean": {HOSTILE: {}},
+        "provenance": Provenance(code=HOSTILE, device=HOSTILE, data={HOSTILE: HOSTILE}),
+        "spec": result.spec.model_copy(update={"test": (HOSTILE,)}),
+        "boxes": {HOSTILE: [None]},
+    }
+    hostile = result.model_copy(update=more)
+    for page in (run_page(shown(hostile), "frames-8"), index_page([shown(hostile)])):
+        assert "<script>" not in page and "&lt;script&gt;" in page
+        blocks = [block for block in page.split("\n\n") if "script&gt;" in block]
+        assert blocks and all(block.strip().startswith("<div") and block.strip().endswith("</div>") for block in blocks)
+    claims = [MapClaim(HOSTILE, HOSTILE, "clip.none"), Claim(HOSTILE, HOSTILE, *TABLE.cells[:2])]
+    results = Results("smoke", {})
+    parts = [show(claims[1:], results) for show in (verdicts_html, claims_words)]
+    parts += [missing_box(HOSTILE), sequences_html({HOSTILE: {HOSTILE: {"auc": 0.5}}, "MIL": {}}, HOSTILE)]
+    for html in parts:
+        assert "<script" not in html and "&lt;script&gt;" in html and "\n\n" not in html
+
+
+def test_a_number_opens_a_note_with_its_runs(finished):
+    run, _ = finished
+    html = table_html(TABLE, read_results("smoke"))
+    (note,) = re.findall(r'popovertarget="(note-\w+)"', html)
+    assert html.count(f'id="{note}"') == 1 and f'href="../records/build-{run.id}.html"' in html
+    assert "50.0, 95 % interval 40.0 to 60.0 over 1 seed" in html and "<span>--protocol smoke</span>" in html
+
+
+def test_a_table_stands_by_benchmark_and_rows_of_one_column_apart():
+    by_benchmark = table_html(find_table("1"), Results("smoke", {}))
+    heads = [re.findall(r'scope="col">([^<]+)', part) for part in by_benchmark.split("<thead>")[1:]]
+    benchmarks = [{name.split()[0] for name in head[1:]} for head in heads]
+    assert benchmarks == [{"GOT-10k"}, {"TrackingNet"}, {"LaSOT"}]
+    html = table_html(TABLE, Results("smoke", {}))
+    captions = re.findall("<caption>(.*?)</caption>", html)
+    assert [caption.split(";")[0] for caption in captions] == [TABLE.title, "For scale, 880h"]
+    assert html.count('<span class="build"') == len(TABLE.cells) + len(TABLE.rows)
+
+
+def test_frames_of_the_clip_are_few_and_fit_their_boxes():
+    script = run_pages.clip_script(8)
+    clip = json.loads(script.removeprefix("window.soclClip = ").rstrip(";\n"))
+    assert len(clip["frames"]) == len(clip["truth"]) == len(clip["indices"]) == 8
+    assert clip["size"][0] == run_pages.CLIP_WIDTH and len(script) < 200_000
+
+
+def test_a_table_of_sequences_leaves_gaps():
+    assert "<td>50</td><td>–</td>" in sequences_html({"ours": {"car": {"auc": 0.5}}, "MIL": {}}, "AUC")
