@@ -1,43 +1,17 @@
 """The `socl` command with the arguments a user types."""
 
-import contextlib
-import io
 import json
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 from layouts import otb_sequence, trackingnet_sequence
+from program import socl
 
-from socl_core.commands.main import main
 from socl_core.scoring.metrics import iou
 
-TINY = [
-    "--protocol",
-    "smoke",
-    "--set",
-    "videos=4",
-    "--set",
-    "steps=2",
-    "--set",
-    "test_videos=1",
-    "--set",
-    "test_frames=3",
-]
-
-
-def socl(*arguments, cwd):
-    """Runs the command in this process, which spares the import of torch; returns code, stdout and stderr."""
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    redirected = contextlib.redirect_stdout(out), contextlib.redirect_stderr(err)
-    with contextlib.chdir(cwd), redirected[0], redirected[1], pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["socl", *map(str, arguments)])
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code or 0
-    return SimpleNamespace(returncode=code, stdout=out.getvalue(), stderr=err.getvalue())
+TINY = [word for pair in ("videos=4", "steps=2", "test_videos=1", "test_frames=3") for word in ("--set", pair)]
+TINY += ["--protocol", "smoke"]
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import json
 
 import cv2
 import pytest
-from test_cli import socl
+from program import socl
 from tiny import disc_video
 
 

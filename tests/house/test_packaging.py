@@ -7,57 +7,19 @@ import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from layouts import otb_sequence
+from program import ROOT, socl_apart
 
-ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-REFUSED = (
+BOOK = (
     "socl_book", "matplotlib", "seaborn", "pandas", "jinja2", "papermill", "snakemake", "anywidget", "ipywidgets",
     "IPython", "ipykernel", "nbformat", "jupyter", "jupyter_book", "jupyter_client", "jupyter_core", "sphinx",
 )  # fmt: skip
-ALONE = """
-import sys
-
-class Without:
-    def __init__(self, finder):
-        self.finder = finder
-
-    def find_spec(self, name, *rest):
-        return None if name.split(".")[0] in {refused!r} else self.finder.find_spec(name, *rest)
-
-    def __getattr__(self, name):
-        return getattr(self.finder, name)
-
-sys.meta_path[:] = map(Without, sys.meta_path)
-import contextlib, io, json, shlex
-from socl_core.commands.main import main
-
-for line in sys.stdin.read().splitlines():
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    sys.argv = ["socl", *shlex.split(line)]
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code or 0
-    print(json.dumps([code, out.getvalue(), err.getvalue()]))
-"""
 TINY = "--protocol smoke --set videos=4 --set steps=2 --set test_videos=1 --set test_frames=3"
-
-
-def run_alone(folder: Path, *lines: str) -> list[tuple[int, str, str]]:
-    """Code, stdout and stderr of `socl` commands in a process that cannot import what the book brings."""
-    done = subprocess.run(
-        [sys.executable, "-c", ALONE.format(refused=REFUSED)],
-        input="\n".join(lines), cwd=folder, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -90,17 +52,17 @@ def test_the_commands_of_core_work_without_the_book(folder):
         "gc",
     )
     expected = dict.fromkeys(lines, 0) | {lines[10]: 2, lines[11]: 2}  # there is no run to ask about
-    for line, (code, out, err) in zip(lines, run_alone(folder, *lines), strict=True):
-        assert code == expected[line] and "Traceback" not in err, (line, out, err)
+    for line, done in zip(lines, socl_apart(folder, *lines, absent=BOOK), strict=True):
+        assert done.returncode == expected[line] and "Traceback" not in done.stderr, (line, done)
     for name in ("boxes.txt", "a.mp4", "top.png", "cut/000001.jpg"):
         assert (folder / name).stat().st_size > 0
 
 
 def test_without_the_book_its_commands_are_absent_and_one_line_says_how_to_get_them(folder):
-    (_, help_, _), (code, out, err) = run_alone(folder, "--help", "table 2")
-    assert "book" not in help_.split() and "table" not in help_.split()
-    assert code == 2 and out == "" and err.count("\n") == 1
-    assert "unknown command 'table'" in err and 'pip install ".[book]"' in err
+    help_, table = socl_apart(folder, "--help", "table 2", absent=BOOK)
+    assert not {"book", "table"} & {*help_.stdout.split()}
+    assert table.returncode == 2 and table.stdout == "" and table.stderr.count("\n") == 1
+    assert "unknown command 'table'" in table.stderr and 'pip install ".[book]"' in table.stderr
 
 
 def test_the_program_answers_without_importing_what_takes_long():

@@ -1,0 +1,42 @@
+"""A tracker that looks for its first patch around the last box, by normalised correlation."""
+
+from typing import Literal
+
+import cv2
+import numpy as np
+from pydantic import Field
+
+from socl_core.methods import Method
+from socl_core.methods.spec import RunSpec
+
+
+class PatchSpec(RunSpec):
+    """Parameters beside those that every run has."""
+
+    method: Literal["patch"]
+    reach: int = Field(8, ge=1, description="pixels that a target may move in a frame")
+
+
+class PatchTracker:
+    """Finds the patch of the first frame again, at one scale."""
+
+    def __init__(self, reach: int):
+        self.reach = reach
+
+    def init(self, image: np.ndarray, box: np.ndarray) -> None:
+        self.box = np.array(box, np.float64)
+        self.patch = self._cut(image, margin=0)
+
+    def update(self, image: np.ndarray) -> np.ndarray:
+        response = cv2.matchTemplate(self._cut(image, self.reach), self.patch, cv2.TM_CCOEFF_NORMED)
+        row, column = np.unravel_index(response.argmax(), response.shape)
+        self.box[:2] += column - self.reach, row - self.reach
+        return self.box.copy()
+
+    def _cut(self, image: np.ndarray, margin: int) -> np.ndarray:
+        x, y, w, h = self.box
+        size = round(w) + 2 * margin, round(h) + 2 * margin
+        return cv2.getRectSubPix(image, size, (x + (w - 1) / 2, y + (h - 1) / 2))
+
+
+METHODS = {"patch": Method(PatchSpec, None, lambda spec, network, compute: PatchTracker(spec.reach))}
