@@ -11,7 +11,6 @@ import json
 import os
 import re
 import shutil
-import stat
 import tempfile
 import zipfile
 import zlib
@@ -19,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.client import HTTPException
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
@@ -47,7 +46,8 @@ def fetch_otb(
     checksums: SHA-256 by name; where one is not given, that in `folder/checksums.json` holds, which notes what
     a first download brought. A sequence that is there and complete is left as it is. say: gets what was done.
     Raises `UsageError` for an unknown name or address and, once all were tried, `DataError` with those that cannot be
-    fetched, are not what their checksum says, or are no safe archive or no whole sequence.
+    fetched, are not what their checksum says, or are no archive of a whole sequence; `SoclError` where the disk is
+    full or another process fetches.
     """
     if not source.startswith(("http://", "https://")):
         raise UsageError(f"an address begins with http:// or https://, found '{source}'")
@@ -90,7 +90,10 @@ def _fetch(name: str, folder: Path, url: str, expected: str | None) -> str:
     archive = folder / f".{name}.zip.part"
     download(url, archive)
     try:
-        found = check_archive(archive, expected)
+        with open(archive, "rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if expected and found != expected.lower():
+            raise DataError(f"the archive has SHA-256 {found}, expected {expected}; it was removed")
         with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=folder) as unpacked:
             unpack(archive, Path(unpacked))
             _require_complete(Path(unpacked), name, "nothing was kept of it")
@@ -135,8 +138,8 @@ def is_sha256(text: str) -> bool:
 def download(url: str, path: Path) -> None:
     """Download `url` to `path`, going on after the bytes that are there.
 
-    Parts of two versions may be joined; what holds the archive together, its checksums, then fails.
-    Raises `DataError` when the server refuses or the connection breaks again and again; the part stays.
+    Raises `DataError` when the server refuses or the connection breaks again and again; the part stays. A part may be
+    of another version of the file: that shows in the archive's own checksums.
     """
     tries = TRIES
     while tries:
@@ -146,11 +149,13 @@ def download(url: str, path: Path) -> None:
                 return
             error: Exception | str = "the server closed the connection"
         except HTTPError as refused:
+            if refused.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and before:
+                return  # nothing is left
             raise DataError(f"cannot fetch {url}: the server answers {refused.code} {refused.reason}") from None
-        except (URLError, HTTPException, ConnectionError, TimeoutError) as broken:
-            error = broken
         except ValueError as wrong:  # no address, or an answer without an end
             raise DataError(f"cannot fetch {url}: {wrong}") from None
+        except (URLError, HTTPException, ConnectionError, TimeoutError) as broken:
+            error = broken
         tries = TRIES if _size(path) > before else tries - 1
     kept = f"{_size(path)} bytes are kept, the same command goes on after them"
     raise DataError(f"cannot fetch {url}: {error}; {kept}")
@@ -159,20 +164,9 @@ def download(url: str, path: Path) -> None:
 def _continue(url: str, path: Path) -> int | None:
     """One connection; the whole size of the file, if the server tells."""
     start = _size(path)
-    try:
-        reply = urlopen(Request(url, headers={"Range": f"bytes={start}-"} if start else {}), timeout=SECONDS)
-    except HTTPError as refused:
-        if refused.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not start:
-            raise
-        if refused.headers["Content-Range"] == f"bytes */{start}":
-            return start  # nothing is left
-        path.unlink()  # not the file that was begun
-        return -1
-    with reply:
+    request = Request(url, headers={"Range": f"bytes={start}-"} if start else {})
+    with urlopen(request, timeout=SECONDS) as reply:
         start = start if reply.status == HTTPStatus.PARTIAL_CONTENT else 0
-        sent = reply.headers.get("Content-Range", "no range")
-        if start and not sent.startswith(f"bytes {start}-"):
-            raise URLError(f"asked for the bytes from {start} on, the server sends {sent}")
         length = reply.headers["Content-Length"]
         total = start + int(length) if length else None
         label = path.name.strip(".").partition(".")[0]
@@ -190,46 +184,25 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def check_archive(path: Path, expected: str | None) -> str:
-    """SHA-256 of a file. Raises `DataError` if it is not as expected or no zip archive."""
-    with open(path, "rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if expected and found != expected.lower():
-        raise DataError(f"the archive has SHA-256 {found}, expected {expected}; it was removed")
-    if not zipfile.is_zipfile(path):
-        raise DataError("what the server sent is no zip archive; it was removed")
-    return found
-
-
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack a zip archive below `folder`. Nothing is written when any member is refused.
+    """Unpack a zip archive below `folder`, whatever names it holds: zipfile takes `..` and roots off them, and writes
+    links as files.
 
-    Raises `DataError` for a member whose path leaves the folder, a link or other special file, more than
-    `MOST_FILES` or `MOST_BYTES`, and damaged contents; `SoclError` when the disk has no room.
+    Raises `DataError` for more than `MOST_FILES` or `MOST_BYTES`, before anything is written, and for damaged
+    contents; `SoclError` when the disk has no room.
     """
     try:
         with zipfile.ZipFile(archive) as content:
-            members = content.infolist()
-            for member in members:
-                _require_safe(member)
-            size, room = sum(member.file_size for member in members), shutil.disk_usage(folder).free
-            if len(members) > MOST_FILES or size > MOST_BYTES:
+            count, size = len(content.infolist()), sum(member.file_size for member in content.infolist())
+            if count > MOST_FILES or size > MOST_BYTES:
                 limit = f"at most {MOST_FILES} and {MOST_BYTES}"
-                raise DataError(f"the archive would unpack to {len(members)} files and {size} bytes; expected {limit}")
-            if size > room:
+                raise DataError(f"the archive would unpack to {count} files and {size} bytes; expected {limit}")
+            if size > (room := shutil.disk_usage(folder).free):
                 raise SoclError(f"{folder} has room for {room} bytes; {size} are needed")
             content.extractall(folder)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
-        raise DataError(f"the archive cannot be unpacked: {error}") from None
-    except OSError as error:  # a name too long, or of a file and of a folder
+        raise DataError(f"what the server sent cannot be unpacked: {error}; it was removed") from None
+    except OSError as error:  # a name that is too long, or of a file and of a folder
         if error.errno == errno.ENOSPC:
             raise
-        raise DataError(f"the archive cannot be unpacked: {error}") from None
-
-
-def _require_safe(member: zipfile.ZipInfo) -> None:
-    name, kind = member.orig_filename, stat.S_IFMT(member.external_attr >> 16)
-    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or set("\\:\0") & set(name):
-        raise DataError(f"the archive holds '{name}', which may leave the folder; nothing was unpacked")
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise DataError(f"the archive holds '{name}', a link or special file; nothing was unpacked")
+        raise DataError(f"the archive cannot be unpacked: {error}; it was removed") from None
