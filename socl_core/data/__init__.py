@@ -12,11 +12,12 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
+from socl_core.data import layouts
 from socl_core.data.layout import Layout, require_number
 from socl_core.data.sequence import Sequence
 from socl_core.errors import DataError, UsageError, known, unknown
 
-LAYOUTS = tuple(sorted(module.name for module in iter_modules([str(Path(__file__).parent / "layouts")])))
+LAYOUTS = tuple(sorted(module.name for module in iter_modules(layouts.__path__)))
 MODULES = {name: f"{__name__}.layouts.{name}" for name in LAYOUTS} | {"composite": f"{__name__}.composite"}
 NAMED = {name: name for name in MODULES} | {"otb_dev": "otb", "real_mini": "got10k"}  # bare name -> layout
 

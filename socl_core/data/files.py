@@ -13,6 +13,7 @@ from socl_core.errors import DataError
 from socl_core.geometry import box_centres
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+ORIENTATION = 274  # the tag in a JPEG of how the camera was held; from 5 on, width and height change places
 BOX_FORMAT = "four numbers x, y, w, h separated by comma, tab or space"
 
 
@@ -63,7 +64,12 @@ def write_boxes(path: Path | str, boxes: np.ndarray) -> None:
     boxes = np.asarray(boxes, np.float64)
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         raise DataError(f"cannot write {path}: expected boxes of shape (N, 4), found {boxes.shape}")
-    write_atomic(path, "".join(f"{x:.4f},{y:.4f},{w:.4f},{h:.4f}\n" for x, y, w, h in boxes))
+    write_atomic(path, "".join(",".join(row) + "\n" for row in np.char.mod("%.4f", boxes)))
+
+
+def as_written(boxes: np.ndarray) -> np.ndarray:
+    """Boxes (N, 4) as `write_boxes` leaves them, so that scores can be computed again from the files."""
+    return np.char.mod("%.4f", boxes).astype(np.float64)
 
 
 def read_own_boxes(path: Path | str, frames: int) -> np.ndarray:
@@ -168,11 +174,14 @@ def box_sequence(
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Width and height from an image's header, undecoded: a data set may have 10,000 videos."""
+    """Width and height from an image's header, undecoded: a data set may have 10,000 videos.
+
+    As it is decoded: a camera may note that a picture lies on its side.
+    """
     try:
         with Image.open(path) as image:
-            return image.size
-    except OSError as error:
+            return image.size[::-1] if image.getexif().get(ORIENTATION, 1) >= 5 else image.size
+    except (OSError, Image.DecompressionBombError) as error:
         raise DataError(f"image {path} cannot be decoded: expected a JPEG or PNG") from error
 
 

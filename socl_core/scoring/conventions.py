@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from socl_core.errors import DataError, known
-from socl_core.scoring import metrics
-from socl_core.scoring.metrics import OTB_ERRORS, OTB_OVERLAPS
+from socl_core.scoring.metrics import OTB_ERRORS, OTB_OVERLAPS, centre_error, iou
 
 NORMALISED_ERRORS = np.arange(51) / 100
 
@@ -29,35 +28,47 @@ class Truth:
     cover: np.ndarray | None = None
     size: tuple[float, float] | None = None
 
+    def check(self) -> None:
+        """Raises `DataError` unless the shapes are these, with at least one frame of a positive size."""
+        frames = len(self.boxes)
+        for kind, shape in {"boxes": (frames, 4), "absent": (frames,), "cover": (frames,), "size": (2,)}.items():
+            if (value := getattr(self, kind)) is not None and np.shape(value) != shape:
+                raise DataError(f"{kind} of shape {np.shape(value)} in an annotation; expected {shape}")
+        if not frames:
+            raise DataError("an annotation of no frame; expected a row x, y, w, h for every frame")
+        if self.size is not None and not all(0 < side < np.inf for side in self.size):
+            raise DataError(f"frame size {self.size}; expected a width and a height, both positive")
+
 
 def otb(predicted: np.ndarray, truth: Truth) -> dict[str, np.ndarray]:
-    """Success at 21 overlaps (IoU above) and precision at 51 errors (at most), all frames. See `metrics.otb`.
+    """Success at 21 overlaps (IoU above) and precision at 51 errors (at most), all frames, the first included.
 
-    As in the toolkit, a missing box repeats the one before it and the first is the true one.
+    The mean of success, the AUC, is 20/21 for a perfect tracker, since no IoU is above 1. Boxes are treated as by
+    LaSOT, whose toolkit has it from OTB's.
     """
-    shift = np.array([1.0, 1, 0, 0])  # `metrics.otb` counts pixels from 0
-    return metrics.otb(_repeated(predicted, truth.boxes) - shift, truth.boxes - shift)
+    curves = lasot(predicted, Truth(truth.boxes))
+    return {name: curves[name] for name in ("success", "precision")}
 
 
 def got10k(predicted: np.ndarray, truth: Truth) -> dict[str, np.ndarray]:
     """IoU of every frame but the first in which the target can be seen, boxes clipped to the frame."""
     a, b = (_clipped(boxes[1:], truth.size) for boxes in (predicted, truth.boxes))
     seen = np.ones(len(a), bool) if truth.cover is None else truth.cover[1:] > 0
-    return {"overlaps": metrics.iou(a, b)[seen]}
+    return {"overlaps": iou(a, b)[seen]}
 
 
 def lasot(predicted: np.ndarray, truth: Truth) -> dict[str, np.ndarray]:
     """Curves over the frames in which the target can be seen, divided by the number of all frames.
 
     A missing box repeats the one before it; then the first is set to the true one. A frame whose true box
-    has a number <= 0 has IoU -1 and errors -1, which count as precise. The normalised error divides each
-    axis by the size of the true box.
+    has a number <= 0 has IoU -1 and errors -1, which count as precise. Another box with a NaN or inf is a miss.
+    The normalised error divides each axis by the size of the true box.
     """
     predicted = _repeated(predicted, truth.boxes)
     valid = (truth.boxes > 0).all(1)
-    shown = np.ones(len(valid), bool) if truth.absent is None else ~truth.absent
-    overlap = np.where(valid, metrics.iou(predicted, truth.boxes), -1.0)[shown]
-    error = np.where(valid, metrics.centre_error(predicted, truth.boxes), -1.0)[shown]
+    shown = np.ones(len(valid), bool) if truth.absent is None else ~truth.absent.astype(bool)
+    overlap = np.where(valid, iou(predicted, truth.boxes), -1.0)[shown]
+    error = np.where(valid, centre_error(predicted, truth.boxes), -1.0)[shown]
     # The toolkit divides both centres by the size; their x + (w - 1) / 2 differ as those with w / 2 do.
     size = np.where(valid[:, None], truth.boxes[:, 2:], 1.0)
     offset = (_centres(predicted) - _centres(truth.boxes)) / size
@@ -131,8 +142,7 @@ def _summary_got10k(scores: list[dict]) -> dict[str, float]:
 
 
 def _summary_trackingnet(scores: list[dict]) -> dict[str, float]:
-    mean = _mean_curves(scores)
-    areas = {name: np.trapezoid(curve, OTB_OVERLAPS) for name, curve in mean.items()}
+    areas = {name: np.trapezoid(curve, OTB_OVERLAPS) for name, curve in _mean_curves(scores).items()}
     return {"auc": areas.pop("success")} | areas
 
 
@@ -140,19 +150,24 @@ def _summary_trackingnet(scores: list[dict]) -> dict[str, float]:
 class Convention:
     """One toolkit's way to score: `score` of a sequence, and `summary` over the scores of sequences.
 
-    first_pixel: index of the left top pixel in its files.
+    bad_boxes: what becomes of boxes with a NaN or inf. first_pixel: index of the left top pixel in its files.
+    uses: what of an annotation it uses beside the boxes.
     """
 
     score: Callable[[np.ndarray, Truth], dict[str, np.ndarray]]
     summary: Callable[[list[dict]], dict[str, float]]
+    bad_boxes: str
     first_pixel: int = 0
+    uses: tuple[str, ...] = ()
 
 
+_REPEATED = "all NaN repeats the box before it, others are misses"
+_CLIPPED = "NaN counts as IoU 0, inf is clipped to the frame"
 CONVENTIONS = {
-    "otb": Convention(otb, _summary_at_20, first_pixel=1),
-    "got10k": Convention(got10k, _summary_got10k),
-    "lasot": Convention(lasot, _summary_at_20, first_pixel=1),
-    "trackingnet": Convention(trackingnet, _summary_trackingnet),
+    "otb": Convention(otb, _summary_at_20, _REPEATED, first_pixel=1),
+    "got10k": Convention(got10k, _summary_got10k, _CLIPPED, uses=("cover", "size")),
+    "lasot": Convention(lasot, _summary_at_20, _REPEATED, first_pixel=1, uses=("absent",)),
+    "trackingnet": Convention(trackingnet, _summary_trackingnet, "counts as a miss at every threshold above 0"),
 }
 
 
@@ -168,32 +183,11 @@ def in_files(convention: str, boxes: np.ndarray) -> np.ndarray:
 
 def score_sequence(convention: str, predicted: np.ndarray, truth: Truth) -> dict[str, np.ndarray]:
     """Score of the boxes (N, 4) of one sequence. Raises `DataError` unless all shapes are those of `Truth`."""
-    chosen, predicted, truth = find_convention(convention), np.array(predicted, np.float64), _checked(truth)
+    chosen, predicted = find_convention(convention), np.array(predicted, np.float64)
+    truth.check()
     if predicted.shape != truth.boxes.shape:
         raise DataError(f"{predicted.shape} result boxes for {truth.boxes.shape} true ones; expected (N, 4) for both")
     return chosen.score(predicted, truth)
-
-
-def _checked(truth: Truth) -> Truth:
-    """The annotation as arrays of the types and shapes that `Truth` names, or `DataError`."""
-    boxes = np.array(truth.boxes, np.float64)
-    if boxes.ndim != 2 or boxes.shape[1] != 4 or not len(boxes):
-        raise DataError(f"annotation of shape {boxes.shape}; expected (N, 4), a row x, y, w, h for every frame")
-    columns = {}
-    for kind, dtype in (("absent", bool), ("cover", np.float64)):
-        values = getattr(truth, kind)
-        columns[kind] = None if values is None else np.asarray(values).astype(dtype)
-        if values is not None and columns[kind].shape != (len(boxes),):
-            raise DataError(
-                f"{kind} of shape {columns[kind].shape}; expected one entry for each of {len(boxes)} frames"
-            )
-    size = truth.size
-    if size is not None:
-        values = np.asarray(size, np.float64)
-        if values.shape != (2,) or not np.isfinite(values).all() or (values <= 0).any():
-            raise DataError(f"frame size {size}; expected a width and a height, both positive")
-        size = (float(values[0]), float(values[1]))
-    return Truth(boxes, size=size, **columns)
 
 
 def summary(convention: str, scores: list[dict]) -> dict[str, float]:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from socl_core.data.files import read_own_boxes, write_boxes
+from socl_core.data.files import as_written, read_own_boxes, write_boxes
 from socl_core.data.sequence import Sequence
 from socl_core.errors import DataError
-from socl_core.scoring import metrics
 from socl_core.scoring.conventions import Truth, in_files, score_sequence, summary
 
 BENCHMARKS = ("got10k", "trackingnet", "lasot")  # conventions of Table 1
@@ -48,51 +47,53 @@ def evaluate(
     each_frame: Callable[[], None] = lambda: None,
     each_sequence: Callable[[str, np.ndarray, np.ndarray], None] = lambda name, boxes, seconds: None,
 ) -> dict[str, dict[str, float]]:
-    """Scores of a tracker by sequence: auc and precision in the OTB convention, the numbers of the others, and fps
-    where it ran now.
+    """Scores of a tracker by sequence: frames, those of `score_boxes`, and fps where it ran now.
 
     folder: where boxes are kept, one text file a sequence; a sequence whose file is there is not run again.
     each_sequence: called with the name, boxes and seconds that `one_pass` gave, once it has run a sequence.
-    A sequence with frames that have no annotation, which a server keeps, has no auc and precision.
     """
     scores = {}
     for sequence in sequences:
         path = folder / f"{sequence.name}.txt" if folder else None
-        speed = {}
+        scores[sequence.name] = {"frames": len(sequence)}
         if path and path.exists():
             boxes = read_own_boxes(path, len(sequence))
             for _ in range(len(sequence)):
                 each_frame()
         else:
             boxes, seconds = one_pass(make_tracker(), sequence, each_frame)
-            speed = {"fps": round(len(seconds) / max(seconds.sum(), 1e-9), 1)}
+            scores[sequence.name]["fps"] = round(len(seconds) / max(seconds.sum(), 1e-9), 1)
             if path:
                 write_boxes(path, boxes)
             each_sequence(sequence.name, boxes, seconds)
-        scores[sequence.name] = {"frames": len(sequence)} | speed
-        if np.isfinite(sequence.boxes).all():
-            # Scores come from the boxes as they are written, so that they can be computed again from the files.
-            boxes = np.round(boxes, 4)
-            scores[sequence.name] |= summary("otb", [metrics.otb(boxes, sequence.boxes)])
-            for convention in BENCHMARKS:
-                scores[sequence.name] |= benchmark_scores(convention, boxes, sequence)
+        scores[sequence.name] |= score_boxes(as_written(boxes), sequence)
     return scores
 
 
-def benchmark_scores(convention: str, boxes: np.ndarray, sequence: Sequence) -> dict[str, float]:
-    """What a convention reports on one sequence alone, as `got10k_ao` and so on, and the number of scored frames.
+def score_boxes(boxes: np.ndarray, sequence: Sequence) -> dict[str, float]:
+    """What each convention reports of boxes (N, 4) on one sequence alone: auc and precision as OTB has them, the
+    numbers of `BENCHMARKS` as `got10k_ao` and so on, and over how many frames each was taken, as `got10k_frames`.
 
     The target counts as absent where the benchmark's own labels say so, else where the annotation is not valid.
     GOT-10k's numbers are 0 where it scores no frame; they are pooled over frames, so they weigh nothing.
+    Nothing is scored where a server keeps the annotation of some frames.
     """
+    if not np.isfinite(sequence.boxes).all():
+        return {}
     height, width = sequence.frames[0].shape[:2]
     absent = np.any([sequence.labels[kind] for kind in HIDDEN if kind in sequence.labels] or [~sequence.valid], 0)
     cover = sequence.labels.get("cover", 8 * sequence.valid)
-    truth = Truth(in_files(convention, sequence.boxes), absent, cover, (width, height))
-    score = score_sequence(convention, in_files(convention, boxes), truth)
-    frames = int((cover[1:] > 0).sum()) if convention == "got10k" else len(sequence)
-    numbers = summary(convention, [score]) if frames else dict.fromkeys(("ao", "sr50", "sr75"), 0.0)
-    return {f"{convention}_{name}": value for name, value in (numbers | {"frames": frames}).items()}
+
+    def numbers(convention: str) -> dict[str, float]:
+        truth = Truth(in_files(convention, sequence.boxes), absent, cover, (width, height))
+        return summary(convention, [score_sequence(convention, in_files(convention, boxes), truth)])
+
+    scores = numbers("otb")
+    for convention in BENCHMARKS:
+        frames = int((cover[1:] > 0).sum()) if convention == "got10k" else len(sequence)
+        found = numbers(convention) if frames else dict.fromkeys(("ao", "sr50", "sr75"), 0.0)
+        scores |= {f"{convention}_{name}": value for name, value in (found | {"frames": frames}).items()}
+    return scores
 
 
 def mean_scores(scores: dict[str, dict[str, float]]) -> dict[str, float]:

@@ -6,6 +6,7 @@ Nothing leaves a mean unseen: a sequence that cannot be scored is returned with 
 import re
 import zipfile
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,17 +14,10 @@ import numpy as np
 
 from socl_core.data.files import read_boxes, read_text, write_atomic, write_boxes
 from socl_core.data.layouts import got10k, lasot, otb
-from socl_core.data.layouts.otb import LISTS
 from socl_core.errors import DataError, UsageError, unknown
 from socl_core.scoring.conventions import Truth, find_convention, in_files, score_sequence, summary
 
 EXTRAS = ("absent", "cover", "size")  # of an annotation, in an npz as NAME:absent and so on
-BAD_BOX_RULES = {
-    "otb": "all NaN repeats the box before it, others are misses",
-    "got10k": "NaN counts as IoU 0, inf is clipped to the frame",
-    "lasot": "all NaN repeats the box before it, others are misses",
-    "trackingnet": "counts as a miss at every threshold above 0",
-}
 
 
 @dataclass
@@ -44,20 +38,19 @@ def read_results(path: Path) -> dict[str, list[np.ndarray] | DataError]:
     In a folder `NAME.txt` (OTB, LaSOT, TrackingNet) or `NAME/NAME_001.txt`, `_002`, ... (GOT-10k, whose
     `NAME_time.txt` is left out). A file that cannot be read stands in the result as its error.
     """
-    if path.is_dir():
-        found: dict[str, list[np.ndarray] | DataError] = {}
-        files = [*sorted(path.glob("*.txt")), *sorted(path.glob("*/*_[0-9][0-9][0-9].txt"))]
-        for file in files:
-            name = file.stem if file.parent == path else file.parent.name
-            try:
-                if isinstance(earlier := found.setdefault(name, []), list):
-                    earlier.append(read_boxes(file))
-            except DataError as error:
-                found[name] = error
-        if not found:
-            raise DataError(f"{path} holds no result: expected NAME.txt or NAME/NAME_001.txt")
-        return found
-    return {name: [boxes] for name, boxes in _read_npz(path).items()}
+    if not path.is_dir():
+        return {name: [boxes] for name, boxes in _read_npz(path).items()}
+    found: dict[str, list[np.ndarray] | DataError] = {}
+    for file in [*sorted(path.glob("*.txt")), *sorted(path.glob("*/*_[0-9][0-9][0-9].txt"))]:
+        name = file.stem if file.parent == path else file.parent.name
+        try:
+            if isinstance(earlier := found.setdefault(name, []), list):
+                earlier.append(read_boxes(file))
+        except DataError as error:
+            found[name] = error
+    if not found:
+        raise DataError(f"{path} holds no result: expected NAME.txt or NAME/NAME_001.txt")
+    return found
 
 
 def read_truth(path: Path) -> dict[str, Truth]:
@@ -70,41 +63,45 @@ def read_truth(path: Path) -> dict[str, Truth]:
     Raises `DataError` naming the file when nothing is found or a file is damaged.
     """
     if not path.is_dir():
-        arrays = _read_npz(path)
-        extras = {name: arrays.pop(name) for name in list(arrays) if name.partition(":")[2] in EXTRAS}
-        if orphans := [name for name in extras if name.partition(":")[0] not in arrays]:
-            raise DataError(f"{path} holds {orphans[0]}, but no boxes of that name")
-        return {
-            name: Truth(boxes, **{kind: extras[key] for kind in EXTRAS if (key := f"{name}:{kind}") in extras})
-            for name, boxes in arrays.items()
-        }
-    files = [*path.glob("*/groundtruth.txt"), *path.glob("*/*/groundtruth.txt")]  # LaSOT: in its category
-    found = {file.parent.name: _folder_truth(file) for file in sorted(files)}
+        return _npz_truth(path)
+    files = sorted([*path.glob("*/groundtruth.txt"), *path.glob("*/*/groundtruth.txt")])  # LaSOT: in its category
+    found = {file.parent.name: _folder_truth(file.parent) for file in files}
     if len(found) < len(files):
         raise DataError(f"{path} holds two sequences of one name; expected one folder a sequence")
     if next(path.glob("*/groundtruth_rect*.txt"), None):
-        places = otb.OTB(path).find("test").items()
-        found |= {name: Truth(otb.evaluated(at.images.parent.name, read_boxes(at.annotation))) for name, at in places}
-    absent = {file.stem: _numbers(file) for file in path.glob("absent/*.txt")}
-    found = found or {file.stem: Truth(read_boxes(file), absent.get(file.stem)) for file in sorted(path.glob("*.txt"))}
+        for name, place in otb.OTB(path).find("test").items():
+            found[name] = Truth(otb.evaluated(place.images.parent.name, read_boxes(place.annotation)))
+    if not found:
+        absent = {file.stem: _numbers(file) for file in path.glob("absent/*.txt")}
+        found = {file.stem: Truth(read_boxes(file), absent.get(file.stem)) for file in sorted(path.glob("*.txt"))}
     if not found:
         raise DataError(f"{path} holds no annotation: expected NAME.txt, or NAME/groundtruth.txt or _rect.txt")
     return found
 
 
+def _npz_truth(path: Path) -> dict[str, Truth]:
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for key, array in _read_npz(path).items():
+        name, sign, kind = key.rpartition(":")
+        name, kind = (name, kind) if sign and kind in EXTRAS else (key, "boxes")
+        found.setdefault(name, {})[kind] = array
+    if orphans := [name for name, arrays in found.items() if "boxes" not in arrays]:
+        raise DataError(f"{path} holds more of {orphans[0]}, but no boxes of that name")
+    return {name: Truth(**arrays) for name, arrays in found.items()}
+
+
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    damage = (OSError, ValueError, EOFError, AttributeError, TypeError, MemoryError, zipfile.BadZipFile, zlib.error)
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name].astype(np.float64, casting="same_kind") for name in arrays.files}
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error):
-        raise DataError(
-            f"{path} holds no boxes: expected a folder of <sequence>.txt, a line x,y,w,h each frame, or an npz with "
-            "one array a sequence"
-        ) from None
+    except damage:
+        expected = "a folder of <sequence>.txt, a line x,y,w,h each frame, or an npz with one array a sequence"
+        raise DataError(f"{path} holds no boxes: expected {expected}") from None
 
 
-def _folder_truth(file: Path) -> Truth:
-    home, boxes = file.parent, read_boxes(file)
+def _folder_truth(home: Path) -> Truth:
+    boxes = read_boxes(home / "groundtruth.txt")
     hidden = list(lasot.read_hidden(home, len(boxes)).values())
     size = _frame_size(home) if (home / "meta_info.ini").exists() else None
     return Truth(boxes, np.any(hidden, 0) if hidden else None, got10k.read_label(home, "cover", len(boxes)), size)
@@ -160,24 +157,20 @@ def canonical(name: str) -> str:
     return name.lower().replace(".", "-")
 
 
-def chosen_names(wanted: str | None, truth: dict[str, Truth]) -> list[str]:
+def chosen_names(wanted: str | None, truth: Iterable[str]) -> list[str]:
     """Wanted sequences by their names in the annotations; one that is not there keeps its own.
 
     wanted: otb13, otb100, names with commas, or None for all. A name stands for all targets of its video.
     """
     if wanted is None:
         return list(truth)
-    if wanted in LISTS:
-        names = LISTS[wanted]
-    elif "," not in wanted and wanted.lower().startswith("otb") and canonical(wanted) not in map(canonical, truth):
-        raise unknown("list of sequences", wanted, LISTS)
-    else:
-        names = tuple(name.strip() for name in wanted.split(","))
+    by_name = {canonical(name): name for name in truth}
+    if "," not in wanted and wanted.lower().startswith("otb") and canonical(wanted) not in {*by_name, *otb.LISTS}:
+        raise unknown("list of sequences", wanted, otb.LISTS)
     found: list[str] = []
-    for name in names:
+    for name in otb.LISTS.get(wanted) or [name.strip() for name in wanted.split(",")]:
         pattern = re.compile(re.escape(canonical(name)) + r"(-\d+)?")
-        matches = [known for known in truth if pattern.fullmatch(canonical(known))]
-        found += matches or [name]
+        found += [own for key, own in by_name.items() if pattern.fullmatch(key)] or [name]
     return list(dict.fromkeys(found))
 
 
@@ -202,7 +195,7 @@ def score_results(
         except DataError as error:
             report.skipped[name] = str(error)
     if wanted is None:
-        known = {canonical(name) for name in truth}
+        known = set(map(canonical, truth))
         report.skipped |= {name: "no annotation" for name in results if canonical(name) not in known}
     if not report.scores:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in list(report.skipped.items())[:3])
@@ -212,9 +205,10 @@ def score_results(
 
 
 def _score(convention: str, name: str, boxes: np.ndarray, truth: Truth, notes: list[str]) -> dict:
-    expected = {"lasot": ("absent",), "got10k": ("cover", "size")}.get(convention, ())
-    for kind in (kind for kind in expected if getattr(truth, kind) is None):
-        notes.append(f"{name}: the annotation has no {kind}; the toolkit uses it")
+    rules = find_convention(convention)
+    for kind in rules.uses:
+        if getattr(truth, kind) is None:
+            notes.append(f"{name}: the annotation has no {kind}; the toolkit uses it")
     if boxes.ndim != 2 or boxes.shape[1:] != (4,):
         raise DataError(f"boxes of shape {boxes.shape}; expected (N, 4), a row x, y, w, h for every frame")
     late = len(truth.boxes) - len(boxes)
@@ -226,8 +220,9 @@ def _score(convention: str, name: str, boxes: np.ndarray, truth: Truth, notes: l
         boxes = boxes[:late]
     elif late:
         raise DataError(f"{len(boxes)} rows for {len(truth.boxes)} annotated frames; expected a row for every frame")
-    if len(rows := np.flatnonzero(~np.isfinite(boxes).all(1))):
-        notes.append(f"{name}, row {rows[0] + 1}: NaN or inf, in {len(rows)} rows; {BAD_BOX_RULES[convention]}")
+    for rows, rule in ((boxes, rules.bad_boxes), (truth.boxes, "the annotation itself, taken as the toolkit takes it")):
+        if len(bad := np.flatnonzero(~np.isfinite(rows).all(1))):
+            notes.append(f"{name}, row {bad[0] + 1}: NaN or inf, in {len(bad)} rows; {rule}")
     return score_sequence(convention, boxes, truth)
 
 

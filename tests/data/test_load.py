@@ -1,12 +1,15 @@
+"""Data sets by name, whatever their layout: what is found, cut, identified and refused."""
+
+import importlib
 import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
 from layouts import got10k_split, otb_sequence, write_images
 
 from socl_core import data
+from socl_core.data import layouts
 from socl_core.data.layout import Layout, select
 from socl_core.errors import DataError, UsageError
 
@@ -33,10 +36,8 @@ def test_bare_names_are_found_below_the_root(root, monkeypatch):
     monkeypatch.setenv("SOCL_DATA", str(root / "elsewhere"))
     with pytest.raises(DataError):
         data.load("otb", "test")
-    monkeypatch.setenv("SOCL_DATA", str(root))
-    assert names(data.load("real_mini", "train")) == ["a", "b"]
     monkeypatch.delenv("SOCL_DATA")
-    root.joinpath("data").mkdir()
+    (root / "data").mkdir()
     (root / "otb").rename(root / "data" / "otb")
     monkeypatch.chdir(root)
     assert names(data.load("otb", "test")) == ["Boy", "Deer"]
@@ -45,41 +46,48 @@ def test_bare_names_are_found_below_the_root(root, monkeypatch):
 def test_paths_are_taken_as_given(root, monkeypatch):
     monkeypatch.chdir(root)
     monkeypatch.setenv("SOCL_DATA", "/nowhere")
-    assert names(data.load("otb:otb", "test")) == ["Boy", "Deer"]
+    monkeypatch.setenv("HOME", str(root))
+    assert names(data.load("otb:otb", "test")) == names(data.load("otb:~/otb", "test")) == ["Boy", "Deer"]
     assert names(data.load(f"got10k:{root}/real_mini/val", "val")) == ["v"]
 
 
 def test_sequences_videos_and_frames_cut(root):
-    assert names(data.load("otb", "test", ["Deer"])) == ["Deer"]
-    (boy,) = data.load("otb", "test", videos=1, frames=2)
+    (root / "otb" / "Deer" / "groundtruth_rect.txt").write_text("damaged")
+    (boy,) = data.load("otb", "test", videos=1, frames=2)  # what is not asked for is not read
     assert boy.name == "Boy" and len(boy) == len(boy.points) == len(boy.boxes) == len(boy.valid) == 2
     assert boy.frames[1].ndim == 3
-    assert [len(s) for s in data.load("otb", "test", videos=9, frames=99)] == [4, 4]
+    assert [len(s) for s in data.load("otb", "test", ["Boy"], videos=9, frames=99)] == [4]
     for label in ("videos", "frames"):
-        with pytest.raises(UsageError, match=f"{label} is 0; expected at least 1"):
+        with pytest.raises(UsageError, match=f"{label} is 0"):
             data.load("otb", "test", **{label: 0})
 
 
+def test_labels_are_cut_with_the_frames_and_hidden_with_the_boxes(root):
+    (a, _) = data.load("real_mini", "train", frames=2)
+    labels = {name: rows.tolist() for name, rows in a.labels.items()}
+    assert labels == {"absence": [0, 0], "cover": [8, 8], "cut_by_image": [0, 0]}
+    assert a.point_view().labels == {} and a.point_view().boxes is None
+
+
+def test_select_keeps_the_order_of_the_data_set():
+    places = dict.fromkeys(["b", "a", "c", "Jogging.1", "Jogging.2"])
+    assert list(select(places, ["c", "b"])) == ["b", "c"] and select(places, None) == places
+    assert list(select(places, ["Jogging"])) == ["Jogging.1", "Jogging.2"]
+    for wanted, message in ((["Jogging.3"], "'Jogging.3': did you mean 'Jogging"), ([], "found none")):
+        with pytest.raises(UsageError, match=message):
+            select(places, wanted)
+
+
 @pytest.mark.parametrize("spec", ["obt", "otb:", "lasott:x", "composite:x", ""])
-def test_unknown_specs_name_the_valid_ones(spec):
-    for ask in (data.load, data.manifest, data.role):
+def test_unknown_data_sets_name_the_valid_ones(spec):
+    for ask in (data.load, data.manifest, data.role, lambda spec, _: data.available(spec)):
         with pytest.raises(UsageError, match=rf"unknown data set '{spec}'.*composite.*got10k:PATH.*otb_dev"):
             ask(spec, "test")
-    with pytest.raises(UsageError):
-        data.available(spec)
-
-
-def test_an_otb_folder_has_the_split_of_its_role_alone(root):
-    with pytest.raises(UsageError, match="unknown split of otb 'train'.*valid are test"):
-        data.load("otb", "train")
-    with pytest.raises(UsageError, match="valid are dev"):
-        data.load("otb_dev", "test")
 
 
 @pytest.mark.parametrize("spec, split, expected", [
     ("composite", "train", "train"), ("composite", "dev", "dev"), ("composite", "test", "test"),
-    ("real_mini", "train", "train"), ("real_mini", "val", "dev"),
-    ("got10k:x", "train", "train"), ("got10k:x", "val", "dev"), ("got10k:x", "test", "test"),
+    ("real_mini", "train", "train"), ("real_mini", "val", "dev"), ("got10k:x", "test", "test"),
     ("otb", "test", "test"), ("otb", "dev", "test"), ("otb_dev", "dev", "dev"), ("otb_dev", "test", "dev"),
     ("lasot", "test", "test"), ("lasot:x", "train", "train"), ("trackingnet:x", "train", "train"),
     ("otb:x/otb_dev/", "dev", "dev"), ("otb:x/OTB100", "dev", "test"), ("otb:otb_dev/x", "dev", "test"),
@@ -93,46 +101,42 @@ def test_role_of_a_relative_path(root, monkeypatch):
     assert data.role("otb:.", "dev") == "dev"
 
 
-@pytest.mark.parametrize("spec, split", [("composite", "val"), ("real_mini", "dev"), ("got10k:x", "")])
-def test_role_of_an_unknown_split(spec, split):
+@pytest.mark.parametrize("ask", [data.role, data.load, data.manifest, data.evaluation_split])
+@pytest.mark.parametrize("spec, split", [("composite", "val"), ("real_mini", "dve"), ("got10k:x", "")])
+def test_unknown_splits_are_refused(ask, spec, split):
     with pytest.raises(UsageError, match=f"unknown split of {spec} '{split}'"):
-        data.role(spec, split)
+        ask(spec, split)
 
 
-def test_evaluation_splits_are_annotated_ones():
-    parts = {spec: [data.evaluation_split(spec, part) for part in ("dev", "test")]
-             for spec in ("composite", "real_mini", "lasot", "otb", "otb_dev")}  # fmt: skip
-    assert parts == {"composite": ["dev", "test"], "real_mini": ["val", "val"], "lasot": ["test", "test"],
-                     "otb": ["test", "test"], "otb_dev": ["dev", "dev"]}  # fmt: skip
-    with pytest.raises(UsageError, match="unknown split of real_mini 'train'"):
-        data.evaluation_split("real_mini", "train")
+def test_an_otb_folder_has_the_split_of_its_role_alone(root):
+    for spec, split, valid in (("otb", "train", "test"), ("otb_dev", "test", "dev")):
+        with pytest.raises(UsageError, match=f"unknown split of {spec} '{split}'.*valid are {valid}"):
+            data.load(spec, split)
 
 
-def test_only_the_videos_asked_for_are_read(root, monkeypatch):
-    (root / "real_mini" / "train" / "b" / "groundtruth.txt").write_text("damaged")
-    assert names(data.load("real_mini", "train", videos=1)) == ["a"]
-
-
-def test_labels_are_cut_with_the_frames(root):
-    (a, _) = data.load("real_mini", "train", frames=2)
-    assert {name: rows.tolist() for name, rows in a.labels.items()} == {
-        "absence": [0, 0], "cover": [8, 8], "cut_by_image": [0, 0]}  # fmt: skip
-    assert a.point_view().labels == {}
+@pytest.mark.parametrize("spec, dev, test", [
+    ("composite", "dev", "test"), ("real_mini", "val", "val"), ("lasot", "test", "test"),
+    ("otb", "test", "test"), ("otb_dev", "dev", "dev"),
+])  # fmt: skip
+def test_evaluation_splits_are_annotated_ones(spec, dev, test):
+    assert (data.evaluation_split(spec, "dev"), data.evaluation_split(spec, "test")) == (dev, test)
+    with pytest.raises(UsageError, match="no split that can be scored here.*--export"):
+        data.evaluation_split("trackingnet", "test")
 
 
 def test_available(root, monkeypatch):
     paths = f"otb:{root}/otb", f"got10k:{root}/real_mini", f"got10k:{root}/real_mini/val"
     for spec in ("composite", "otb", "otb_dev", "real_mini", *paths):
         assert data.available(spec) is None
-    monkeypatch.setenv("SOCL_DATA", str(root / "elsewhere"))
-    sentence = data.available("otb")
-    assert "there is no folder" in sentence and str(root / "elsewhere" / "otb") in sentence
-    assert "expected <Name>/img" in sentence and sentence.endswith(".") and "\n" not in sentence
-    monkeypatch.setenv("SOCL_DATA", str(root))
     (root / "real_mini" / "train" / "list.txt").unlink()
     assert data.available("real_mini") is None
     (root / "real_mini" / "val" / "list.txt").unlink()
     assert "holds no data; expected train/list.txt" in data.available("real_mini")
+    monkeypatch.setenv("SOCL_DATA", str(root / "elsewhere"))
+    assert f"there is no folder {root}/elsewhere/otb; expected <Name>/img" in data.available("otb")
+    for ask in (data.require, lambda spec: data.manifest(spec, "test")):
+        with pytest.raises(DataError, match="there is no folder"):
+            ask("otb")
 
 
 def test_manifest_follows_the_content_and_nothing_else(root):
@@ -169,33 +173,47 @@ def test_manifest_of_got10k_is_that_of_the_split(root):
     train, val = (data.manifest("real_mini", split) for split in ("train", "val"))
     assert train != val
     (root / "real_mini" / "val" / "v" / "absence.label").write_text("0\n1\n0\n")
-    assert data.manifest("real_mini", "train") == train
-    assert data.manifest("real_mini", "val") != val
-    listed = root / "real_mini" / "train" / "list.txt"
-    listed.write_text("b\na\n")
+    assert data.manifest("real_mini", "train") == train and data.manifest("real_mini", "val") != val
+    (root / "real_mini" / "train" / "list.txt").write_text("b\na\n")
     assert data.manifest("real_mini", "train") != train
-    listed.parents[1].rename(root / "elsewhere")
-    with pytest.raises(DataError, match="there is no folder"):
-        data.manifest("real_mini", "train")
 
 
-def test_composite_goes_through(monkeypatch, tmp_path):
-    from socl_core.data import composite
+TOY = """
+from socl_core.data.files import box_sequence, image_files, read_annotation
+from socl_core.data.layout import Layout, Place
 
-    (kept,) = data.load("composite", "dev", videos=1, frames=2, cache=tmp_path)
-    assert not list(tmp_path.iterdir())  # nothing is drawn before it is asked for
-    assert kept.frames[1].dtype == np.uint8 and list(tmp_path.iterdir())
-    found = data.load("composite", "dev", videos=2, frames=3)
-    assert len(found) == 2 and [len(s) for s in found] == [3, 3]
-    (second,) = data.load("composite", "dev", sequences=[found[1].name], frames=3)
-    np.testing.assert_array_equal(second.boxes, found[1].boxes)
-    plan = composite.SPLITS["dev"]
-    assert len(data.load("composite", "dev", videos=plan.videos + 1, frames=1)) == plan.videos
-    assert len(data.load("composite", "dev", videos=1, frames=plan.frames + 1)[0]) == plan.frames
-    with pytest.raises(UsageError, match="unknown split of composite 'val'"):
-        data.manifest("composite", "val")
-    monkeypatch.setattr(composite, "manifest", lambda: "of composite")
-    assert data.manifest("composite", "dev") == "of composite"
+class Toy(Layout):
+    splits, expected, patterns, annotations = {"train": "train"}, "<name>/boxes.txt", ("*/boxes.txt",), ("boxes.txt",)
+    site = "none"
+
+    def find(self, split):
+        return {path.parent.name: Place(path.parent, path) for path in sorted(self.folder.glob("*/boxes.txt"))}
+
+    def read(self, name, place):
+        return box_sequence(name, image_files(place.images), read_annotation(place.annotation))
+
+LAYOUT = Toy
+"""
+
+
+def test_a_new_file_is_a_new_data_set(tmp_path, monkeypatch):
+    write_images(tmp_path / "set" / "a", [1, 2])
+    (tmp_path / "set" / "a" / "boxes.txt").write_text("1,1,8,6\n2,2,8,6\n")
+    (tmp_path / "toy.py").write_text(TOY)
+    monkeypatch.setattr(layouts, "__path__", [*layouts.__path__, str(tmp_path)])
+    try:
+        importlib.reload(data)
+        spec = f"toy:{tmp_path}/set"
+        (video,) = data.load(spec, "train")
+        assert video.boxes.tolist() == [[1, 1, 8, 6], [2, 2, 8, 6]] and data.available(spec) is None
+        before = data.manifest(spec, "train")
+        (tmp_path / "set" / "a" / "boxes.txt").write_text("1,1,8,6\n2,2,8,7\n")
+        assert data.manifest(spec, "train") != before and data.role(spec, "train") == "train"
+        assert "expected <name>/boxes.txt" in data.available(f"toy:{tmp_path}/nowhere")
+    finally:
+        monkeypatch.undo()
+        importlib.reload(data)
+    assert "toy" not in data.LAYOUTS
 
 
 def test_import_is_light():
@@ -206,8 +224,7 @@ def test_import_is_light():
 
 def test_real_data(data_root, monkeypatch):
     monkeypatch.setenv("SOCL_DATA", str(data_root))
-    assert {"Diving", "Dog", "DragonBaby", "Human7"} <= {*names(data.load("otb_dev", "dev"))}
-    assert data.available("real_mini") is None
+    assert names(data.load("otb_dev", "dev")) and data.available("otb") is data.available("real_mini") is None
     seconds = []
     for _ in range(5):  # the least of several: other work on the machine only adds
         start = time.perf_counter()
@@ -215,13 +232,3 @@ def test_real_data(data_root, monkeypatch):
         data.manifest("real_mini", "val")
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 0.15
-
-
-def test_select_keeps_the_order_of_the_data_set():
-    places = {name: None for name in ("b", "a", "c", "Jogging.1", "Jogging.2")}
-    assert list(select(places, ["c", "b"])) == ["b", "c"] and select(places, None) == places
-    assert list(select(places, ["Jogging"])) == ["Jogging.1", "Jogging.2"]
-    with pytest.raises(UsageError, match="unknown sequence 'Jogging.3': did you mean 'Jogging"):
-        select(places, ["Jogging.3"])
-    with pytest.raises(UsageError, match="found none"):
-        select(places, [])

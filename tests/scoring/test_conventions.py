@@ -101,13 +101,12 @@ def slow_trackingnet(predicted, truth):
     }
 
 
-@pytest.fixture(params=range(20))
-def video(request):
-    rng = np.random.default_rng(request.param)
-    truth = np.column_stack([rng.uniform(1, 200, (30, 2)), rng.uniform(5, 90, (30, 2))])
-    predicted = truth + rng.normal(0, rng.uniform(0.5, 25), truth.shape)
-    predicted[:, 2:] = np.maximum(predicted[:, 2:], 1)
-    return rng, predicted, truth
+SLOW = {
+    "otb": lambda predicted, truth, **_: slow_otb(predicted, truth),
+    "got10k": lambda predicted, truth, cover, size, **_: slow_got10k(predicted, truth, cover, size),
+    "lasot": lambda predicted, truth, absent, **_: slow_lasot(predicted, truth, absent),
+    "trackingnet": lambda predicted, truth, **_: slow_trackingnet(predicted, truth),
+}
 
 
 def same(found, expected):
@@ -115,60 +114,40 @@ def same(found, expected):
     assert found == pytest.approx(expected, abs=1e-12)
 
 
-def test_otb_equals_its_slow_transcription(video):
-    rng, predicted, truth = video
-    truth[rng.integers(30), rng.integers(4)] = 0
-    predicted[[0, 1, 7, 8, 9]] = [[np.nan] * 4, [np.nan] * 4, [1, 2, 0, 5], [np.nan] * 4, [3, np.nan, 5, 6]]
-    same(number("otb", predicted, truth), slow_otb(predicted, truth))
+@pytest.mark.parametrize("convention", SLOW)
+@pytest.mark.parametrize("seed", range(12))
+def test_each_convention_equals_its_slow_transcription(convention, seed):
+    rng = np.random.default_rng(seed)
+    truth = np.column_stack([rng.uniform(1, 200, (30, 2)), rng.uniform(5, 90, (30, 2))])
+    predicted = truth + rng.normal(0, rng.uniform(0.5, 25), truth.shape)
+    predicted[:, 2:] = np.maximum(predicted[:, 2:], 1)
+    if convention in ("otb", "lasot"):  # they have rules for these
+        truth[rng.integers(30), rng.integers(4)] = rng.choice([0, -2])
+        predicted[[0, 1, 20, 21, 22]] = np.nan
+        predicted[5:9, 2:] = [[0, 5], [-3, 5], [np.nan, 5], [np.inf, 5]]
+    extras = {"cover": rng.integers(0, 9, 30).astype(float), "size": (180, 150), "absent": rng.random(30) < 0.2}
+    same(number(convention, predicted, truth, **extras), SLOW[convention](predicted, truth, **extras))
 
 
-def test_got10k_equals_its_slow_transcription(video):
-    rng, predicted, truth = video
-    cover, size = rng.integers(0, 9, 30).astype(float), (180, 150)
-    same(number("got10k", predicted, truth, cover=cover, size=size), slow_got10k(predicted, truth, cover, size))
+@pytest.mark.parametrize("convention", ["otb", "lasot", "trackingnet"])
+@pytest.mark.parametrize("seed", range(12))
+def test_ties_and_numbers_of_zero_or_less_count_as_in_the_toolkit(convention, seed):
+    rng = np.random.default_rng(seed)
+    low = 1 if convention == "trackingnet" else -2  # it has no rule for them
+    truth = rng.integers([low, low, max(low, 0), max(low, 0)], [30, 30, 20, 20], (200, 4)).astype(float)
+    predicted = truth + rng.integers(-6, 7, truth.shape)
+    predicted[:, 2:] = np.maximum(predicted[:, 2:], 1)
+    absent = np.zeros(200, bool)
+    same(number(convention, predicted, truth), SLOW[convention](predicted, truth, absent=absent))
 
 
-def test_lasot_equals_its_slow_transcription(video):
-    rng, predicted, truth = video
-    predicted[5:8, 2] = [0, -3, np.nan]
-    predicted[[1, 20]] = np.nan
-    predicted[21, 2] = np.inf
-    truth[12, 0] = -2
-    absent = rng.random(30) < 0.2
-    same(number("lasot", predicted, truth, absent=absent), slow_lasot(predicted, truth, absent))
-
-
-def test_trackingnet_equals_its_slow_transcription(video):
-    _, predicted, truth = video
-    same(number("trackingnet", predicted, truth), slow_trackingnet(predicted, truth))
-
-
-def test_a_perfect_tracker():
-    assert number("otb", TRUTH, TRUTH)["auc"] == 20 / 21
-    assert number("lasot", TRUTH, TRUTH)["auc"] == 20 / 21
-    assert number("got10k", TRUTH, TRUTH) == {"ao": 1, "sr50": 1, "sr75": 1}
-    assert number("trackingnet", TRUTH, TRUTH) == pytest.approx({"auc": 1, "precision": 1, "normalised_precision": 1})
-
-
-def test_a_tracker_of_nans_under_each_convention():
-    lost = np.full_like(TRUTH, np.nan)
-    assert number("otb", lost, TRUTH)["auc"] == pytest.approx(20 / 21 / 5)  # the first frame is set true
-    assert number("got10k", lost, TRUTH)["ao"] == 0
-    assert number("lasot", lost, TRUTH)["auc"] == pytest.approx(20 / 21 / 5)
-    lost[0] = TRUTH[0]  # now there is a box to repeat
-    for convention in ("otb", "lasot"):
-        frozen = number(convention, np.repeat(TRUTH[:1], 5, 0), TRUTH)
-        assert number(convention, lost, TRUTH) == frozen
-    assert number("trackingnet", lost, TRUTH)["precision"] == pytest.approx(0.2)  # the first frame is given
-
-
-def test_trackingnet_counts_ties_as_the_devkit_does():
-    rng = np.random.default_rng(0)
-    for _ in range(100):
-        truth = rng.integers(1, 12, (12, 4)).astype(float)
-        predicted = truth + rng.integers(-1, 2, truth.shape)
-        predicted[:, 2:] = np.maximum(predicted[:, 2:], 1)
-        same(number("trackingnet", predicted, truth), slow_trackingnet(predicted, truth))
+def test_overlap_must_be_above_and_error_at_most_the_threshold():
+    first, truth = [1.0, 1, 10, 10], np.array([[1.0, 1, 10, 10]] * 2)
+    half = score_sequence("otb", [first, [1, 1, 10, 5]], Truth(truth))  # IoU exactly .5, error 2.5
+    assert half["success"][9:11].tolist() == [1, 0.5] and half["precision"][2:4].tolist() == [0.5, 1]
+    away = score_sequence("otb", [first, [13, 17, 10, 10]], Truth(truth))  # an IoU of 0, error 20
+    assert away["success"][0] == 0.5 and away["precision"][19:21].tolist() == [0.5, 1]
+    assert away["success"].shape == (21,) and away["precision"].shape == (51,)
 
 
 @given(
