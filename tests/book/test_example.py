@@ -9,10 +9,10 @@ from socl_book.example import running_example
 from socl_core.methods.losses import socl_loss
 from socl_core.methods.siam import socl_step
 from socl_core.methods.soft_samples import global_soft_template, soft_negative_sample
-from socl_core.runs.spec import make_spec
 from socl_core.methods.training import new_network
 from socl_core.prior.objectness import objectness
 from socl_core.prior.top import score_map
+from socl_core.runs.spec import make_spec
 
 
 @pytest.fixture(scope="module")
