@@ -1,6 +1,5 @@
-"""The embedded benchmark: the same everywhere, exact annotation, hard but followable."""
+"""The embedded benchmark: repeatable, exact annotation, hard but followable."""
 
-import hashlib
 import inspect
 import pickle
 from dataclasses import replace
@@ -10,20 +9,14 @@ import pytest
 
 from socl_core import data
 from socl_core.data import composite
-from socl_core.data.composite import render
 from socl_core.data.composite import scene as scenes
-from socl_core.data.composite.scene import SPLITS, draw_scene
+from socl_core.data.composite import textures
+from socl_core.data.composite.bodies import FRAME_SIZE
+from socl_core.data.composite.scene import SPLITS
 from socl_core.errors import DataError, UsageError
 
-WIDTH, HEIGHT = render.FRAME_SIZE
+WIDTH, HEIGHT = FRAME_SIZE
 PHOTOGRAPHS = [name for plan in SPLITS.values() for name in plan.photographs + plan.scenery]
-# Of four videos and four frames of each. Test holds PNG photographs alone; train and dev also depend on the
-# JPEG decoder. Whoever changes the generator on purpose raises scene.VERSION and renews these.
-HASHES = {
-    "dev": "2539750f9b36447653f5ad07126cf2e1764464dcaf01f6b04441e4944620e6b7",
-    "test": "a24965ab58f6ec9c321c2ae76be7c95527995dd02113d33deef7a5b60b4288e4",
-    "train": "f18f96a31d964cda693447692f8905d98053db5609279456d571026588af1b72",
-}
 
 
 def load(split, videos=None, frames=None, **options):
@@ -31,38 +24,40 @@ def load(split, videos=None, frames=None, **options):
 
 
 @pytest.fixture(scope="module")
-def all_test_videos():
-    return load("test")
+def test_videos():
+    return load("test", 12)
 
 
 @pytest.fixture(scope="module", params=sorted(SPLITS))
-def videos(request, all_test_videos):
-    """All of test, and enough of the others to meet each property without waiting for all of train."""
-    return all_test_videos if request.param == "test" else load(request.param, 8)
+def videos(request, test_videos):
+    """Some videos of each split, of dev the long ones among them."""
+    if request.param == "test":
+        return test_videos
+    return load(request.param, 12) if request.param == "train" else load("dev")[6:14]
 
 
 def scene_of(video):
     return video.frames.draw.__self__
 
 
-@pytest.mark.parametrize("split", SPLITS)
-def test_same_pixels_on_any_machine(split):
-    digest = hashlib.sha256()
-    for video in load(split, 4):
-        digest.update(np.rint(video.boxes * 64).astype("<i8").tobytes() + video.valid.tobytes())
-        for i in (0, 3, 11, -1):
-            digest.update(video.frames[i].tobytes() + np.packbits(video.masks[i]).tobytes())
-    assert digest.hexdigest() == HASHES[split]
-
-
-def test_default_sizes(all_test_videos):
+def test_default_sizes(test_videos):
     sizes = {split: (plan.videos, plan.frames) for split, plan in SPLITS.items()}
-    assert sizes == {"train": (64, 27), "dev": (8, 60), "test": (12, 80)}
-    assert [video.name for video in all_test_videos] == [f"test_{k:03d}" for k in range(12)]
-    assert all(len(video.frames) == len(video.masks) == len(video) == 80 for video in all_test_videos)
-    frame, mask = all_test_videos[0].frames[0], all_test_videos[0].masks[0]
+    assert sizes == {"train": (64, 27), "dev": (16, 60), "test": (48, 80)}
+    assert [video.name for video in test_videos] == [f"test_{k:03d}" for k in range(12)]
+    assert all(len(video.frames) == len(video.masks) == len(video) == 80 for video in test_videos)
+    frame, mask = test_videos[0].frames[0], test_videos[0].masks[0]
     assert frame.shape == (HEIGHT, WIDTH, 3) and frame.dtype == np.uint8
     assert mask.shape == (HEIGHT, WIDTH) and mask.dtype == bool
+
+
+def test_dev_has_long_videos_whose_target_leaves_the_frame():
+    long = load("dev")[-4:]
+    assert [len(video) for video in long] == [400] * 4
+    for video in long:
+        gone = ~video.boxes.any(1)
+        assert gone.any() and gone.mean() < 0.4 and not video.valid[gone].any() and video.valid[0]
+        back = np.flatnonzero(np.diff(gone.astype(int)) == -1)
+        assert len(back) and any(video.masks[int(i) + 1].any() for i in back)
 
 
 def test_order_of_frames_does_not_matter():
@@ -73,14 +68,14 @@ def test_order_of_frames_does_not_matter():
     assert not any(np.array_equal(a, b) for a, b in zip(forward, forward[1:]))
 
 
-def test_fewer_videos_and_frames_are_a_prefix(all_test_videos):
+def test_fewer_videos_and_frames_are_a_prefix(test_videos):
     few = load("test", 3, 10)
     assert [len(video) for video in few] == [10] * 3
-    for short, long in zip(few, all_test_videos):
+    for short, long in zip(few, test_videos):
         assert short.name == long.name
         assert np.array_equal(short.boxes, long.boxes[:10]) and np.array_equal(short.valid, long.valid[:10])
         assert np.array_equal(short.frames[9], long.frames[9])
-    cut = all_test_videos[0].first(10)
+    cut = test_videos[0].first(10)
     assert len(cut.masks) == len(cut.others) == 10 and np.array_equal(cut.masks[9], few[0].masks[9])
 
 
@@ -97,13 +92,28 @@ def test_splits_share_no_photograph():
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_scenes_use_only_the_photographs_of_their_split(split):
-    plan = SPLITS[split]
-    for number in range(plan.videos):
-        scene = draw_scene(split, number, seed=0)
-        bodies = [*scene.behind, scene.target, *scene.front]
-        assert {body.cut.photograph for body in bodies} <= set(plan.photographs)
-        assert scene.background.photograph in plan.photographs + plan.scenery
+def test_scenes_use_only_the_photographs_of_their_split(split, monkeypatch):
+    plan, used = SPLITS[split], set()
+    original = textures.draw_texture
+    monkeypatch.setattr(scenes, "draw_texture", lambda rng, name, *size: used.add(name) or original(rng, name, *size))
+    for number in range(12):
+        _ = scenes.draw_scene(split, number, seed=0).canvas
+    assert {None, plan.photographs[0]} <= used <= {None, *plan.photographs, *plan.scenery}
+
+
+def test_drawn_textures_differ_and_have_edges_at_every_scale():
+    rng = np.random.default_rng(0)
+    for draw in (textures.natural_noise, textures.dead_leaves):
+        one, other = (draw(rng, 96, 64).astype(float) for _ in range(2))
+        assert one.shape == (64, 96, 3) and one.std() > 20 and np.abs(one - other).mean() > 20
+        halves = one.reshape(32, 2, 48, 2, 3).mean((1, 3))
+        assert np.abs(np.diff(halves, axis=1)).mean() > 0.5 * np.abs(np.diff(one, axis=1)).mean()  # not white noise
+
+
+def test_grey_photographs_become_coloured():
+    grey = np.repeat(np.arange(64, dtype=np.uint8)[None, :, None] * 4, 3, 2)
+    coloured = textures.change_colours(np.random.default_rng(0), grey)
+    assert coloured.shape == grey.shape and np.ptp(coloured.astype(int), axis=2).max() > 20
 
 
 def test_boxes_are_tight_around_the_mask(videos):
@@ -127,6 +137,7 @@ def test_the_mask_covers_the_pixels_that_the_target_changes():
     (video,) = load("test", 1, 1)
     scene, mask = scene_of(video), video.masks[0]
     gone = replace(scene.target, alpha=np.zeros_like(scene.target.alpha))
+    scene = replace(scene, noise=0.0)
     changed = (scene.frame(0) != replace(scene, target=gone).frame(0)).any(axis=2)
     assert (changed & mask).sum() > 0.9 * mask.sum()
     assert (changed & ~mask).sum() < 0.35 * mask.sum()  # the soft, motion-blurred edge
@@ -134,27 +145,32 @@ def test_the_mask_covers_the_pixels_that_the_target_changes():
 
 def test_points_are_box_centres_inside_the_frame(videos):
     for video in videos:
-        corners, sizes = video.boxes[:, :2], video.boxes[:, 2:]
-        assert np.array_equal(video.points, corners + (sizes - 1) / 2)
-        assert (corners >= 0).all() and (corners + sizes <= [WIDTH, HEIGHT]).all()
+        corners, sizes = video.boxes[video.valid, :2], video.boxes[video.valid, 2:]
+        assert np.array_equal(video.points[video.valid], corners + (sizes - 1) / 2)
+        assert (corners >= 0).all() and (corners + sizes <= [WIDTH, HEIGHT]).all() and (sizes > 0).all()
 
 
 def test_targets_can_be_followed_but_do_move(videos):
     for video in videos:
-        width, height = video.boxes[:, 2], video.boxes[:, 3]
-        size = np.sqrt(width * height)
-        step = np.hypot(*np.diff(video.points, axis=0).T) / size[:-1]
-        assert step.max() < 0.5 and step.mean() > 0.04
-        assert (size >= 20).all() and (size <= 105).all()
-        assert (size / size[0] > 0.6).all() and (size / size[0] < 1.7).all()
-        assert (width / height > 0.4).all() and (width / height < 2.5).all()
+        whole = (video.boxes[:, :2] > 0).all(1) & (video.boxes[:, :2] + video.boxes[:, 2:] < FRAME_SIZE).all(1)
+        whole &= video.boxes[:, 2] > 0
+        size = np.sqrt(video.boxes[:, 2:].prod(1))
+        followed = whole[1:] & whole[:-1]
+        step = (np.hypot(*np.diff(video.points, axis=0).T) / size[0])[followed]
+        assert step.max() < 0.7 and step.mean() > 0.04
+        assert (size[whole] >= 15).all() and (size[whole] <= 120).all()
+        assert (size[whole] / size[0] > 0.5).all() and (size[whole] / size[0] < 2).all()
 
 
-def test_valid_means_a_fifth_is_visible(all_test_videos):
-    for video in all_test_videos[::3]:
+def test_valid_means_a_fifth_is_visible(test_videos):
+    """The area in and outside of the frame, counted on a copy that is moved to the middle."""
+    for video in test_videos[::3]:
+        target = scene_of(video).target
+        middle = replace(target, centre=np.zeros_like(target.centre) + np.array(FRAME_SIZE) / 2)
         for i in range(0, len(video), 4):
-            area = (render.outline(scene_of(video).target, i).alpha >= 128).sum()
-            assert video.valid[i] == (video.masks[i].sum() / area >= 0.2)
+            share = video.masks[i].sum() / middle.cover(i).sum()
+            if abs(share - 0.2) > 0.02:  # bending leaves the area as it is but for rounding
+                assert video.valid[i] == (share > 0.2)
 
 
 def test_others_are_what_moves_beside_the_target(videos):
@@ -163,7 +179,7 @@ def test_others_are_what_moves_beside_the_target(videos):
     time = video.frames.times[5]
     slow = np.zeros_like(others)
     for body in scene.behind + scene.front:
-        slow |= render.cover(body, time)
+        slow |= body.cover(time)
     assert others.any() and np.array_equal(others, slow & ~mask)
 
 
@@ -171,7 +187,7 @@ def test_every_split_has_distractors_twins_and_occlusion(videos):
     plan = SPLITS[videos[0].name.partition("_")[0]]
     assert plan.distractors[0] >= 2 and plan.twins >= 1 and plan.occluders[1] >= 1
     drawn = [scene_of(video) for video in videos]
-    assert any(body.cut.corners == s.target.cut.corners for s in drawn for body in s.behind + s.front)  # a twin
+    assert any(body.alpha is s.target.alpha for s in drawn for body in s.behind + s.front)  # a twin
     assert all(video.valid[0] for video in videos) and not all(video.valid.all() for video in videos)
 
 
@@ -179,13 +195,13 @@ def test_videos_by_name_and_where_there_are_fewer():
     videos = load("dev", 99, 99, sequences=["dev_004", "dev_001"])
     assert [(video.name, len(video)) for video in videos] == [("dev_001", 60), ("dev_004", 60)]
     assert [video.name for video in load("dev", 1, 2, sequences=["dev_004", "dev_001"])] == ["dev_001"]
-    for split, names in (("tets", None), ("test", ["test_012"])):
+    for split, names in (("tets", None), ("test", ["test_099"])):
         with pytest.raises(UsageError, match="did you mean 'test"):
             load(split, sequences=names)
 
 
 def test_missing_photograph_is_named(monkeypatch):
-    monkeypatch.setattr(scenes, "PHOTOGRAPH_FOLDERS", (("skimage", "nowhere"),))
+    monkeypatch.setattr(textures, "FOLDERS", (("skimage", "nowhere"),))
     with pytest.raises(DataError, match="chelsea.png is missing: .* skimage/nowhere"):
         load("test", 1)
 
@@ -193,7 +209,7 @@ def test_missing_photograph_is_named(monkeypatch):
 def test_manifest_follows_version_and_photographs(monkeypatch, tmp_path):
     before = data.manifest("composite", "test")
     assert before.startswith(f"composite-{scenes.VERSION}-")
-    files = {name: scenes.photograph_path(name) for name in PHOTOGRAPHS} | {"coffee.png": tmp_path / "coffee.png"}
+    files = {name: textures.photograph_path(name) for name in PHOTOGRAPHS} | {"coffee.png": tmp_path / "coffee.png"}
     files["coffee.png"].write_bytes(b"another photograph")
     monkeypatch.setattr(composite, "photograph_path", files.__getitem__)
     assert inspect.unwrap(composite.manifest)() != before  # unwrapped, as the result is remembered for the process

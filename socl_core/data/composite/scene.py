@@ -1,57 +1,65 @@
 """What the videos of each split are made of, and one video: its bodies, background, camera and light."""
 
-from dataclasses import dataclass, replace
-from functools import cache, cached_property
-from importlib.util import find_spec
-from pathlib import Path
+from dataclasses import dataclass
+from functools import cached_property
 
+import cv2
 import numpy as np
 
-from socl_core.data.composite.bodies import draw_cut, draw_distractor, draw_occluder, draw_target, smooth_curve
-from socl_core.data.composite.render import (
-    SUBPIXELS,
-    UNIT,
+from socl_core.data.composite.bodies import (
+    FRAME_SIZE,
+    SLIDE,
     Body,
-    Cut,
-    add_noise,
-    cover,
-    expose,
-    may_meet,
-    outline,
-    paint,
-    to_int32,
-    view,
+    cross,
+    draw_body,
+    draw_outline,
+    smooth_curve,
+    wander,
 )
-from socl_core.data.sequence import read_image
-from socl_core.errors import DataError
+from socl_core.data.composite.textures import draw_texture
 
-VERSION = 2
-PHOTOGRAPH_FOLDERS = (("skimage", "data"), ("sklearn", "datasets/images"))  # package, folder inside it
-CANVAS_ROOM = (320, 240)  # px that the background's view can pan
-CANVAS_SIZE = (720, 540)  # the room and the widest view, with some to spare
+VERSION = 3
+ROOM = (320, 240)  # px of the background that the camera can pan over
+CANVAS = (720, 540)  # the room and the widest view, with some to spare
 VISIBLE_SHARE = 0.2  # a frame with less of the target in sight is not valid
+KINDS = ("ellipse", "star", "blob")
 
 
 @dataclass(frozen=True)
 class SplitPlan:
     """What a split is made of.
 
-    photographs: file names, for objects and backgrounds; scenery: more of them, too plain for objects.
-    videos, frames: how many videos, and how many frames in each. stride: time steps between frames.
-    speed: the longest way a body goes in one time step, as a share of its size.
+    photographs: file names, for objects and backgrounds; every second video has drawn textures in their place.
+    scenery: more photographs, too plain for objects. videos, frames: how many videos, and how many frames in each.
+    long, long_frames: how many of them, the last ones, are longer; there, targets also leave the frame.
+    stride: time steps between frames. speed: the longest way of a body in a time step, as a share of its size.
     distractors: fewest and most in a video; twins: how many of them, at most, have the target's texture.
-    occluders: fewest and most bodies that are sent across the target's path.
+    occluders: fewest and most bodies, in 80 time steps, that are sent across the target's path.
     """
 
     photographs: tuple[str, ...]
     videos: int
     frames: int
     scenery: tuple[str, ...] = ()
+    long: int = 0
+    long_frames: int = 0
     stride: int = 1
     speed: float = 0.17
     distractors: tuple[int, int] = (2, 4)
     twins: int = 1
     occluders: tuple[int, int] = (0, 2)
+
+    def is_long(self, number: int) -> bool:
+        """Whether a video of the split is one of the long ones."""
+        return number >= self.videos - self.long
+
+    def frames_of(self, number: int) -> int:
+        """How many frames a video of the split has."""
+        return self.long_frames if self.is_long(number) else self.frames
+
+    def photograph_of(self, number: int) -> str | None:
+        """The photograph that a video's target is cut from; None for a drawn texture."""
+        return None if number % 2 else self.photographs[number // 2 % len(self.photographs)]
 
 
 SPLITS: dict[str, SplitPlan] = {
@@ -63,133 +71,157 @@ SPLITS: dict[str, SplitPlan] = {
         scenery=("hubble_deep_field.jpg", "text.png", "moon.png"),
         videos=64, frames=27, stride=3, speed=0.13,
     ),
-    "dev": SplitPlan(photographs=("flower.jpg", "rocket.jpg", "brick.png"), videos=8, frames=60),
-    "test": SplitPlan(photographs=("chelsea.png", "coffee.png", "ihc.png", "gravel.png"), videos=12, frames=80),
+    "dev": SplitPlan(
+        photographs=("flower.jpg", "rocket.jpg", "brick.png"), videos=16, frames=60, long=4, long_frames=400
+    ),
+    "test": SplitPlan(photographs=("chelsea.png", "coffee.png", "ihc.png", "gravel.png"), videos=48, frames=80),
 }  # fmt: skip
-
-
-def photograph_path(name: str) -> Path:
-    """The file of a photograph. Raises `DataError` if no installed package ships it."""
-    for package, folder in PHOTOGRAPH_FOLDERS:
-        spec = find_spec(package)
-        if spec and spec.origin and (path := Path(spec.origin).parent / folder / name).is_file():
-            return path
-    packages = " or ".join(f"{package}/{folder}" for package, folder in PHOTOGRAPH_FOLDERS)
-    raise DataError(f"photograph {name} is missing: expected it in the installed {packages}")
-
-
-@cache
-def read_photograph(name: str) -> np.ndarray:
-    """A photograph, BGR uint8 (H, W, 3)."""
-    return read_image(photograph_path(name))
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
     """All that one video of T time steps depends on.
 
-    behind, target, front: the bodies from back to front. background: where it is cut from its photograph.
-    camera (T, 3): what `view` shows of it. gains (T, 3) in 1/256 and gamma (T,): the light.
-    noise: level for `add_noise`. entropy: seeds the noise.
+    behind, target, front: the bodies from back to front. background: the photograph it is cut from; None: drawn.
+    camera (T, 3): the part of the background in sight, x, y px and zoom. gains (T, 3), gamma (T,): the light.
+    noise: its standard deviation. seed: of background and noise.
     """
 
     behind: list[Body]
     target: Body
     front: list[Body]
-    background: Cut
+    background: str | None
     camera: np.ndarray
     gains: np.ndarray
     gamma: np.ndarray
-    noise: int
-    entropy: tuple[int, ...]
+    noise: float
+    seed: tuple[int, ...]
+
+    @cached_property
+    def canvas(self) -> np.ndarray:
+        """The whole background, BGR uint8."""
+        return draw_texture(np.random.default_rng(self.seed), self.background, *CANVAS)
 
     def frame(self, time: int) -> np.ndarray:
         """The frame at a time step, BGR uint8 (H, W, 3)."""
-        canvas, textures = self._textures
-        frame = view(canvas, *(int(value) for value in self.camera[time]))
-        for body, texture in textures:
-            paint(frame, body, texture, time)
-        frame = expose(frame, self.gains[time], float(self.gamma[time]))
-        rng = np.random.default_rng(np.random.SeedSequence([*self.entropy, time + 1]))
-        return add_noise(frame, self.noise, rng)
-
-    @cached_property
-    def _textures(self) -> tuple[np.ndarray, list[tuple[Body, np.ndarray]]]:
-        """The background and, from back to front, each body with its texture."""
-        canvas = self.background.take(read_photograph(self.background.photograph), *CANVAS_SIZE)
-        bodies = (*self.behind, self.target, *self.front)
-        return canvas, [(body, body.texture(read_photograph(body.cut.photograph))) for body in bodies]
+        left, top, zoom = self.camera[time]
+        view = np.array([[zoom, 0, left], [0, zoom, top]])
+        frame = cv2.warpAffine(self.canvas, view, FRAME_SIZE, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+        frame = frame.astype(np.float32)
+        for body in (*self.behind, self.target, *self.front):
+            body.paint(frame, time)
+        frame = 255 * self.gains[time] * (frame / 255) ** self.gamma[time]
+        frame += np.random.default_rng([*self.seed, time]).normal(0, self.noise, frame.shape)
+        return np.clip(np.rint(frame), 0, 255).astype(np.uint8)
 
     def mask(self, time: int) -> np.ndarray:
         """The visible part of the target at a time step, bool (H, W)."""
-        visible = cover(self.target, time)
+        return self._visible(self.target.cover(time), time)
+
+    def _visible(self, amodal: np.ndarray, time: int) -> np.ndarray:
+        visible = amodal.copy()
         for body in self.front:
-            if may_meet(self.target, body, time):
-                visible &= ~cover(body, time)
+            gap = np.abs(body.centre[time] - self.target.centre[time]).max()
+            if gap < 2 * (body.size * body.scale[time].max() + self.target.size * self.target.scale[time].max()):
+                visible &= ~body.cover(time)
         return visible
 
     def others(self, time: int) -> np.ndarray:
         """Where distractors and occluders are at a time step, and not hidden by the target: bool (H, W)."""
-        return np.any([cover(body, time) for body in (*self.behind, *self.front)], 0) & ~self.mask(time)
+        return np.any([body.cover(time) for body in (*self.behind, *self.front)], 0) & ~self.mask(time)
 
     def annotate(self, time: int) -> tuple[list[int], bool]:
-        """The target's box x, y, w, h at a time step and whether enough of it is visible."""
-        amodal = cover(self.target, time)
-        rows, columns = np.flatnonzero(amodal.any(axis=1)), np.flatnonzero(amodal.any(axis=0))
+        """The target's box x, y, w, h at a time step, all 0 where it is out of sight, and whether enough is visible."""
+        amodal = self.target.cover(time)
+        if not amodal.any():
+            return [0, 0, 0, 0], False
+        rows, columns = np.flatnonzero(amodal.any(1)).tolist(), np.flatnonzero(amodal.any(0)).tolist()
         box = [columns[0], rows[0], columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1]
-        area = (outline(self.target, time).alpha >= 128).sum()  # in and outside of the frame
-        return [int(value) for value in box], bool(self.mask(time).sum() >= VISIBLE_SHARE * area)
+        return box, bool(self._visible(amodal, time).sum() >= VISIBLE_SHARE * self.target.area(time))
 
 
 def draw_scene(split: str, number: int, seed: int) -> Scene:
     """Scene of a video; it depends on the split, the video's number and the seed alone."""
-    plan = SPLITS[split]
-    entropy = (VERSION, seed, sorted(SPLITS).index(split), number)
-    rng = np.random.default_rng(np.random.SeedSequence(entropy))
-    steps = plan.stride * plan.frames
-    behind, target, front = _draw_bodies(rng, plan, plan.photographs[number % len(plan.photographs)], steps)
-    background = _draw_background(rng, plan, target)
-    corner = [smooth_curve(rng, steps, 16, 0, room * SUBPIXELS) for room in CANVAS_ROOM]
-    step = smooth_curve(rng, steps, 20, 0.75, 1.2) * UNIT
+    plan, entropy = SPLITS[split], (VERSION, seed, sorted(SPLITS).index(split), number)
+    rng, steps = np.random.default_rng(entropy), plan.stride * plan.frames_of(number)
+    behind, target, front = _draw_bodies(rng, plan, number, steps)
+    pan = [smooth_curve(rng, steps, 16, 0, room) for room in ROOM]
     light = smooth_curve(rng, steps, 12, 0.5, 1.3)
-    gains = [light * smooth_curve(rng, steps, 14, 0.7, 1.35) * 256 for _ in range(3)]
     return Scene(
         behind=behind,
         target=target,
         front=front,
-        background=background,
-        camera=to_int32(np.stack([*corner, step], axis=1)),
-        gains=to_int32(np.stack(gains, axis=1)),
-        gamma=to_int32(smooth_curve(rng, steps, 16, 0.7, 1.4) * 64) / 64,
-        noise=int(rng.integers(4, 20)),
-        entropy=entropy,
+        background=_choose_background(rng, plan, number),
+        camera=np.stack([*pan, smooth_curve(rng, steps, 20, 0.75, 1.2)], 1),
+        gains=np.stack([light * smooth_curve(rng, steps, 14, 0.7, 1.35) for _ in "BGR"], 1),
+        gamma=smooth_curve(rng, steps, 16, 0.7, 1.4),
+        noise=rng.uniform(1.5, 8),
+        seed=entropy,
     )
 
 
-def _draw_bodies(rng, plan: SplitPlan, photograph: str, steps: int) -> tuple[list[Body], Body, list[Body]]:
-    """The bodies behind the target, the target, cut from `photograph`, and the bodies in front of it."""
-    target = draw_target(rng, photograph, plan.speed, steps)
+def _draw_bodies(
+    rng: np.random.Generator, plan: SplitPlan, number: int, steps: int
+) -> tuple[list[Body], Body, list[Body]]:
+    """The bodies behind the target, the target, and the bodies in front of it."""
+    target = _draw_target(rng, plan, number, steps)
     behind, front = [], []
-    count = int(rng.integers(plan.distractors[0], plan.distractors[1] + 1))
     twins = int(rng.integers(plan.twins + 1))
-    for i in range(count):
-        body = draw_distractor(rng, _draw_cut(rng, plan), target, i < twins, plan.speed, steps)
-        (front if rng.random() < 0.5 else behind).append(body)
-    for _ in range(int(rng.integers(plan.occluders[0], plan.occluders[1] + 1))):
-        front.append(draw_occluder(rng, _draw_cut(rng, plan), target, steps))
+    for i in range(int(rng.integers(plan.distractors[0], plan.distractors[1] + 1))):
+        (behind, front)[rng.integers(2)].append(_draw_distractor(rng, plan, target, i < twins))
+    for _ in range(max(1, steps // (80 * plan.stride)) * int(rng.integers(plan.occluders[0], plan.occluders[1] + 1))):
+        front.append(_draw_occluder(rng, plan, target))
     return behind, target, front
 
 
-def _draw_cut(rng, plan: SplitPlan) -> Cut:
-    name = plan.photographs[int(rng.integers(len(plan.photographs)))]
-    return draw_cut(rng, name, candidates=4, factor=int(rng.integers(1, 4)))
+def _draw_target(rng: np.random.Generator, plan: SplitPlan, number: int, steps: int) -> Body:
+    """The body that is tracked. Its scale is between .72 and 1.4 times that of the first frame."""
+    size, root = rng.uniform(32, 58), np.sqrt(rng.uniform(0.65, 1.55))
+    alpha = draw_outline(rng, size * root, size / root, KINDS[rng.integers(len(KINDS))])
+    start, leaves = np.array(FRAME_SIZE) * rng.uniform(0.25, 0.75, 2), plan.is_long(number)
+    scale = smooth_curve(rng, steps, 18, 0.72, 1.4, start=1)
+    texture = _cover(rng, plan.photograph_of(number), alpha)
+    return draw_body(rng, alpha, texture, scale, lambda s: wander(rng, s, start, plan.speed, leaves))
 
 
-def _draw_background(rng, plan: SplitPlan, target: Body) -> Cut:
-    """Half of the backgrounds come from the target's photograph, and half of these in its colours."""
-    same, tint = rng.random() < 0.5, rng.random() < 0.5
-    names = plan.photographs + plan.scenery
-    cut = draw_cut(rng, names[int(rng.integers(len(names)))], candidates=1, factor=1)
-    if same:
-        cut = replace(cut, photograph=target.cut.photograph, tint=target.cut.tint if tint else cut.tint)
-    return cut
+def _draw_distractor(rng: np.random.Generator, plan: SplitPlan, target: Body, twin: bool) -> Body:
+    """A body of about the target's size on a path of its own; a twin has the target's texture in nearly its colours."""
+    size, root = target.size * (1 if twin else rng.uniform(0.7, 1.3)), np.sqrt(rng.uniform(0.6, 1.6))
+    alpha = target.alpha if twin else draw_outline(rng, size * root, size / root, KINDS[rng.integers(len(KINDS))])
+    if twin:
+        texture = np.clip(target.texture * rng.uniform(0.9, 1.1, 3), 0, 255).astype(np.uint8)
+    else:
+        texture = _cover(rng, _any_photograph(rng, plan), alpha)
+    starts = np.array(FRAME_SIZE) * rng.uniform(0.1, 0.9, (6, 2))
+    start = starts[((starts - target.centre[0]) ** 2).sum(1).argmax()]
+    scale = smooth_curve(rng, len(target.angle), 18, 0.75, 1.35)
+    return draw_body(rng, alpha, texture, scale, lambda s: wander(rng, s, start, plan.speed))
+
+
+def _draw_occluder(rng: np.random.Generator, plan: SplitPlan, target: Body) -> Body:
+    """A bar or another object that crosses the target's path in front of it."""
+    if rng.integers(2):
+        kind, size, aspect = "bar", rng.uniform(0.9, 1.3), rng.uniform(3, 5) ** rng.choice([-1, 1])
+    else:
+        kind, size, aspect = KINDS[rng.integers(len(KINDS))], rng.uniform(0.8, 1.2), rng.uniform(0.6, 1.6)
+    size, root = size * target.size, np.sqrt(aspect)
+    alpha = draw_outline(rng, size * root, size / root, kind)
+    texture = _cover(rng, _any_photograph(rng, plan), alpha)
+    return draw_body(rng, alpha, texture, np.ones(len(target.angle)), lambda _: cross(rng, target.centre))
+
+
+def _choose_background(rng: np.random.Generator, plan: SplitPlan, number: int) -> str | None:
+    """Half of the backgrounds are of the target's material: its photograph, or drawn as it is."""
+    names = (*plan.photographs, *plan.scenery)
+    return plan.photograph_of(number) if rng.integers(2) else names[rng.integers(len(names))]
+
+
+def _cover(rng: np.random.Generator, photograph: str | None, alpha: np.ndarray) -> np.ndarray:
+    """A texture for an outline, with room to slide."""
+    height, width = alpha.shape
+    return draw_texture(rng, photograph, width + 2 * SLIDE, height + 2 * SLIDE)
+
+
+def _any_photograph(rng: np.random.Generator, plan: SplitPlan) -> str | None:
+    """A photograph of a split, or none for a drawn texture, both as often."""
+    return plan.photographs[rng.integers(len(plan.photographs))] if rng.integers(2) else None
