@@ -60,7 +60,7 @@ class Claim:
     above: Cell
     below: Cell
     margin: float = 0.0
-    tag: Literal["S", "A"] = "S"
+    tag: Literal["S", "A", "R"] = "S"
 
     @property
     def paper(self) -> float | None:
@@ -78,7 +78,7 @@ class MapClaim:
     section: str
     text: str
     measure: str
-    tag: Literal["S", "A"] = "S"
+    tag: Literal["S", "A", "R"] = "S"
     paper: float | None = None
 
 
@@ -116,7 +116,7 @@ class ClaimEntry(_Entry):
     margin: float = Field(0.0, ge=0)
     measure: str | None = None
     section: str | None = None
-    tag: Literal["S", "A"] = "S"
+    tag: Literal["S", "A", "R"] = "S"
 
     @model_validator(mode="after")
     def _is_of_one_kind(self):

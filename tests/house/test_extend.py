@@ -12,6 +12,7 @@ EXAMPLES = {
     "patch.py": "socl_core/methods",
     "margin_siam.py": "socl_core/methods",
     "boxed.py": "socl_core/data/layouts",
+    "far_clicks.yaml": "socl_book/tables",
 }
 SMALL = "--protocol smoke --set videos=4 --set steps=2 --set test_videos=2 --set test_frames=8"
 LINES = (
@@ -21,6 +22,8 @@ LINES = (
     "evaluate --weights margin/weights.safetensors --data composite --split dev --sequences dev_000",
     "data check boxed videos --json",
     f"train --method box-siam {SMALL} --data boxed:videos --set test=boxed:videos --out boxed",
+    "table far_clicks --protocol smoke --run --json",
+    "claims --protocol smoke --json",
 )
 
 
@@ -69,3 +72,12 @@ def test_a_data_set_is_one_file(folder, printed):
     splits = json.loads(printed[LINES[4]])["splits"]
     assert {name: row["complete"] for name, row in splits.items()} == {"train": 2, "test": 1}
     assert result(folder, "boxed")["sequences"]["boxed:videos"]["c"]["frames"] == 3
+
+
+def test_a_claim_is_one_block_of_yaml(printed):
+    cells = json.loads(printed[LINES[6]])["cells"]
+    measured = [cell["measured"] for cell in cells]
+    assert [cell["n"] for cell in cells] == [1, 1] and all(0 < value < 100 for value in measured)
+    claims = json.loads(printed[LINES[7]])["claims"]
+    (mine,) = [claim for claim in claims if claim["claim"] == "exact clicks are above clicks off by 40 %"]
+    assert mine["difference"] == pytest.approx(measured[0] - measured[1], abs=0.06)
