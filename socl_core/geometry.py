@@ -19,9 +19,14 @@ SEARCH = 255  # pixels of a search region [SiamFC]
 
 
 def box_centres(boxes: np.ndarray) -> np.ndarray:
-    """Centres (N, 2) of boxes (N, 4) in pixel indices."""
+    """Centres (..., 2) of boxes (..., 4) in pixel indices."""
     boxes = np.asarray(boxes, np.float64)
-    return boxes[:, :2] + (boxes[:, 2:] - 1) / 2
+    return boxes[..., :2] + (boxes[..., 2:] - 1) / 2
+
+
+def boxes_at(centres: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Boxes (..., 4) of centres (..., 2) in pixel indices and sizes (..., 2), width and height."""
+    return np.concatenate([centres - (sizes - 1) / 2, sizes], -1)
 
 
 def context_side(width, height):
@@ -42,6 +47,11 @@ def crop(image: np.ndarray, centre, side: float, size: int, fill=None) -> np.nda
 def to_frame(pixels, centre, side: float, size: int) -> np.ndarray:
     """Frame coordinates along one axis of crop pixels; `centre` is that axis's."""
     return centre + (np.asarray(pixels, np.float64) - (size - 1) / 2) * side / size
+
+
+def fractions_to_frame(fractions: np.ndarray, centre: np.ndarray, side: float) -> np.ndarray:
+    """Frame coordinates (..., 2) of places in a crop given as fractions of its side, 0 and 1 its edges."""
+    return centre + fractions * side - side / 2
 
 
 def resample(images: "torch.Tensor", offsets: "torch.Tensor", span: float, zoom, shift) -> "torch.Tensor":
@@ -76,6 +86,10 @@ class Grid:
     def centres(self, pixels: int) -> np.ndarray:
         """Pixel coordinate (in the crop) of the centre of each cell along one side: (cells,) float32."""
         return (self.field - 1) / 2 + self.stride * np.arange(self.cells(pixels), dtype=np.float32)
+
+    def offsets(self, pixels: int) -> np.ndarray:
+        """Pixels from the middle of a crop to the centre of each cell along one side: (cells,) float32."""
+        return self.centres(pixels) - np.float32((pixels - 1) / 2)
 
     def centred(self, pixels: int) -> int:
         """Side of the largest crop of at most `pixels` whose cells are symmetric about its middle."""

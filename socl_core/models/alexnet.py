@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from socl_core.geometry import Grid
+from socl_core.models.init import draw_weights
 
 GRID = Grid(stride=8, field=87)  # 127 -> 6 cells, 255 -> 22
 
@@ -42,10 +43,7 @@ class AlexNetV1(nn.Sequential):
             nn.BatchNorm2d(c5, affine=False),
         )
         self.channels = c5
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-                nn.init.zeros_(module.bias)
+        draw_weights(self)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return super().forward(images / 64.0 - 2.0)  # roughly zero mean, unit spread

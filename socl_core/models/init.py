@@ -1,4 +1,4 @@
-"""Weights from a file as the start of a backbone, such as those of ImageNet."""
+"""The start of a backbone: random weights, or those of a file, such as ImageNet's."""
 
 from pathlib import Path
 from pickle import UnpicklingError
@@ -11,6 +11,15 @@ from torch import nn
 from socl_core.errors import DataError
 
 CLASSES = ("fc.weight", "fc.bias")
+
+
+def draw_weights(network: nn.Module) -> None:
+    """Draws the weights of all convolutions by He et al. (2015), with biases of zero."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
 
 
 def load_init(backbone: nn.Module, path: Path) -> None:

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from socl_core.geometry import Grid
+from socl_core.models.init import draw_weights
 
 # All padding is half a kernel, so cell i lies on pixel 16 i: a crop of 16 n + 1 pixels has its cells symmetric.
 GRID = Grid(stride=16, field=1)
@@ -46,36 +47,35 @@ class ResNet(nn.Module):
     Names of parameters are torchvision's. The output is centred and scaled per channel by a batch
     normalisation without parameters (`norm`), as in AlexNetV1 [R]: else all cosines start near .8.
 
-    blocks, strides: of each layer, four or fewer. width: factor on the channels 64, 128, 256, 512.
+    width: factor on the channels 64, 128, 256, 512. strides: of the layers, four or fewer.
+    Subclasses say how many blocks each layer has, and whether they are bottlenecks.
     Input (B, 3, S, S) in 0..255, BGR; output (B, channels, s, s) with s = grid.cells(S).
     """
 
     grid = GRID
+    blocks: tuple[int, ...]
+    bottleneck = False
 
-    def __init__(
-        self, blocks: tuple[int, ...], bottleneck: bool, width: float = 1.0, strides: tuple[int, ...] = (1, 2, 2, 1)
-    ):
+    def __init__(self, width: float = 1.0, strides: tuple[int, ...] = (1, 2, 2, 1)):
         super().__init__()
         channels = [max(2, round(c * width / 2) * 2) for c in (64, 128, 256, 512)]
         self.conv1, self.bn1 = nn.Conv2d(3, channels[0], 7, 2, padding=3, bias=False), nn.BatchNorm2d(channels[0])
         self.pool = nn.MaxPool2d(3, 2, padding=1)
-        self.layers, inputs = [f"layer{i}" for i in range(1, len(blocks) + 1)], channels[0]
-        for name, count, outputs, stride in zip(self.layers, blocks, channels, strides):
+        self.layers, inputs = [f"layer{i}" for i in range(1, len(strides) + 1)], channels[0]
+        for name, count, outputs, stride in zip(self.layers, self.blocks, channels, strides):
             layer = nn.Sequential()
             for number in range(count):
-                layer.append(Block(inputs, outputs, stride if number == 0 else 1, bottleneck))
-                inputs = outputs * (4 if bottleneck else 1)
+                layer.append(Block(inputs, outputs, stride if number == 0 else 1, self.bottleneck))
+                inputs = outputs * (4 if self.bottleneck else 1)
             self.add_module(name, layer)
         self.channels, self.norm = inputs, nn.BatchNorm2d(inputs, affine=False)
         # What ImageNet's weights expect: red, green, blue of zero mean and unit spread.
         self.register_buffer("mean", torch.tensor([123.675, 116.28, 103.53])[:, None, None], persistent=False)
-        self.register_buffer("spread", torch.tensor([58.395, 57.12, 57.375])[:, None, None], persistent=False)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        self.register_buffer("deviation", torch.tensor([58.395, 57.12, 57.375])[:, None, None], persistent=False)
+        draw_weights(self)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        x = self.pool(self.bn1(self.conv1((images.flip(1) - self.mean) / self.spread)).relu())
+        x = self.pool(self.bn1(self.conv1((images.flip(1) - self.mean) / self.deviation)).relu())
         for name in self.layers:
             x = getattr(self, name)(x)
         return self.norm(x)
@@ -84,19 +84,19 @@ class ResNet(nn.Module):
 class ResNet10(ResNet):
     """ResNet with one block a layer: a smaller field of view, and half the time of ResNet-18."""
 
-    def __init__(self, width: float = 1.0):
-        super().__init__((1, 1, 1, 1), False, width)
+    blocks = (1, 1, 1, 1)
 
 
 class ResNet18(ResNet):
     """ResNet-18: 512 x width channels."""
 
-    def __init__(self, width: float = 1.0):
-        super().__init__((2, 2, 2, 2), False, width)
+    blocks = (2, 2, 2, 2)
 
 
 class ResNet50(ResNet):
     """ResNet-50: 2048 x width channels."""
 
-    def __init__(self, width: float = 1.0):
-        super().__init__((3, 4, 6, 3), True, width)
+    blocks, bottleneck = (3, 4, 6, 3), True
+
+
+RESNETS = {"resnet10": ResNet10, "resnet18": ResNet18, "resnet50": ResNet50}

@@ -4,10 +4,10 @@ import torch
 from torch import nn
 
 from socl_core.models.alexnet import AlexNetV1
-from socl_core.models.resnet import ResNet10, ResNet18, ResNet50
+from socl_core.models.resnet import RESNETS
 
 # Classes with a `grid` and, as instances, a number of `channels`.
-BACKBONES = {"alexnet": AlexNetV1, "resnet10": ResNet10, "resnet18": ResNet18, "resnet50": ResNet50}
+BACKBONES = {"alexnet": AlexNetV1, **RESNETS}
 
 
 class ProjectionHead(nn.Sequential):

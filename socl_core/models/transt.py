@@ -9,10 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from socl_core.models.resnet import ResNet
-
-# Blocks of layer1 to layer3, and whether they are bottlenecks.
-BACKBONES = {"resnet10": ((1, 1, 1), False), "resnet18": ((2, 2, 2), False), "resnet50": ((3, 4, 6), True)}
+from socl_core.models.resnet import RESNETS
 
 
 def sine_positions(rows: int, columns: int, dim: int) -> torch.Tensor:
@@ -32,7 +29,7 @@ def sine_positions(rows: int, columns: int, dim: int) -> torch.Tensor:
 
 
 class Attention(nn.Module):
-    """Multi-head attention: softmax(Q K' / sqrt(C / heads)) V a head, with a linear map before and after.
+    """Multi-head attention: softmax(Q K' / sqrt(C / heads)) V in each head, with a linear map before and after.
 
     query (B, L, C); key, value (B, M, C). Returns (B, L, C).
     """
@@ -129,8 +126,7 @@ class TransT(nn.Module):
     ):
         super().__init__()
         self.anchored = anchored
-        blocks, bottleneck = BACKBONES[backbone]
-        self.backbone = ResNet(blocks, bottleneck, width, strides=(1, 2, 1))
+        self.backbone = RESNETS[backbone](width, strides=(1, 2, 1))
         self.reduce = nn.Conv2d(self.backbone.channels, dim, 1)
         self.fusion = nn.ModuleList(FusionLayer(dim, heads, hidden, dropout) for _ in range(layers))
         self.decoder, self.norm = CrossFeature(dim, heads, hidden, dropout), nn.LayerNorm(dim)
@@ -153,8 +149,8 @@ class TransT(nn.Module):
         (template, template_place), (search, search_place) = template, search
         for layer in self.fusion:
             template, search = layer(template, template_place, search, search_place)
-        found = self.norm(self.decoder(search, search_place, template, template_place))
-        boxes = self.boxes(found)
+        decoded = self.norm(self.decoder(search, search_place, template, template_place))
+        boxes = self.boxes(decoded)
         if self.anchored:
             boxes = boxes + anchors(math.isqrt(boxes.shape[1])).to(boxes).logit()
-        return self.classes(found), boxes.sigmoid()
+        return self.classes(decoded), boxes.sigmoid()

@@ -5,8 +5,10 @@ images and points alone; the page on pseudo boxes compares them with true boxes 
 """
 
 import numpy as np
+from scipy.ndimage import median_filter
 
 from socl_core.errors import known
+from socl_core.geometry import box_centres, boxes_at
 from socl_core.prior.windows import Windows
 
 SMOOTHED = 5  # frames of the running median of sizes: a size drifts, its estimate jumps
@@ -25,8 +27,7 @@ def centred(windows: Windows, point: np.ndarray) -> np.ndarray:
 
     Annotators click near the middle, so a window speaks for the target's size if the point is in its middle.
     """
-    middles = windows.boxes[:, :2] + (windows.boxes[:, 2:] - 1) / 2
-    away = np.abs((middles - point) / windows.boxes[:, 2:]).max(1) / OFF_CENTRE
+    away = np.abs((box_centres(windows.boxes) - point) / windows.boxes[:, 2:]).max(1) / OFF_CENTRE
     weights = (windows.scores / max(windows.scores.max(), 1e-12)) ** POWER * np.exp(-(away**2)) + 1e-12
     return GROWTH * np.exp(np.average(np.log(windows.boxes[:, 2:]), axis=0, weights=weights))
 
@@ -40,11 +41,5 @@ def pseudo_boxes(rule: str, windows: list[Windows], points: np.ndarray) -> np.nd
     windows: objectness of each frame. Raises `UsageError` for an unknown rule.
     """
     measure = PSEUDO_RULES[known("rule of pseudo boxes", rule, PSEUDO_RULES)]
-    return boxes_around(points, np.array([measure(w, point) for w, point in zip(windows, points)]))
-
-
-def boxes_around(points: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Boxes (N, 4) with their centres on points (N, 2), and sizes (N, 2) smoothed by a running median over time."""
-    padded = np.pad(sizes, ((SMOOTHED // 2, SMOOTHED // 2), (0, 0)), "edge")
-    sizes = np.median(np.lib.stride_tricks.sliding_window_view(padded, SMOOTHED, 0), -1)
-    return np.concatenate([points - (sizes - 1) / 2, sizes], 1)
+    sizes = np.array([measure(w, point) for w, point in zip(windows, points)]).reshape(-1, 2)
+    return boxes_at(np.asarray(points), median_filter(sizes, (SMOOTHED, 1), mode="nearest"))

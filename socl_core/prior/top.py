@@ -99,7 +99,7 @@ def scores_at_cells(scores, grid: Grid, pixels: int | None = None, zoom=None, sh
     flat = scores.reshape(-1, 1, *scores.shape[-2:])
     zoom = flat.new_ones(len(flat)) if zoom is None else zoom
     shift = flat.new_zeros(len(flat), 2) if shift is None else shift
-    offsets = torch.from_numpy(grid.centres(pixels) - np.float32((pixels - 1) / 2)).to(flat)
+    offsets = torch.from_numpy(grid.offsets(pixels)).to(flat)
     cells = resample(flat, offsets, scores.shape[-1] * LATTICE, zoom, shift)
     return cells.reshape(*scores.shape[:-2], len(offsets), len(offsets))
 
@@ -108,16 +108,6 @@ def softmax_map(scores) -> torch.Tensor:
     """Softmax over the two last axes. scores: (..., H, W), sums to 1 over H x W."""
     scores = _as_floats(scores)
     return scores.flatten(-2).softmax(-1).reshape(scores.shape)
-
-
-def top_map(scores, eta: float = 0.1) -> torch.Tensor:
-    """TOP map: softmax over locations of min(S, clip level). [S]
-
-    scores: (..., H, W) score maps. Returns (..., H, W), each map sums to 1.
-    Raises `UsageError` unless 0 < eta <= 1.
-    """
-    scores = _as_floats(scores)
-    return softmax_map(scores.minimum(clip_level(scores, eta)[..., None, None]))
 
 
 def top_at_cells(scores, grid: Grid, eta: float = 0.1) -> torch.Tensor:

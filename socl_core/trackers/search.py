@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from socl_core.errors import DataError
-from socl_core.geometry import context_side, crop
+from socl_core.geometry import box_centres, boxes_at, context_side, crop
 from socl_core.models.device import Compute
 
 
@@ -79,8 +79,7 @@ class CropTracker:
     def start(self, image: np.ndarray, box) -> None:
         """Starts from a box of an image; `DataError` unless `check_box` accepts it."""
         box = check_box(box, image)
-        self.centre = box[:2] + (box[2:] - 1) / 2
-        self.target = box[2:].copy()
+        self.centre, self.target = box_centres(box), box[2:].copy()
         self.smallest = min(4.0, float(self.target.min()))
         self.side = float(context_side(*self.target))
         self.fill = cv2.mean(image)[:3]
@@ -90,7 +89,7 @@ class CropTracker:
         self.centre = self.centre + shift
         self.target, self.side = self.target * scale, self.side * scale
         self._stay_in_reach(image)
-        return np.concatenate([self.centre - (self.target - 1) / 2, self.target])
+        return boxes_at(self.centre, self.target)
 
     @torch.inference_mode()
     def features(self, image: np.ndarray, sides, pixels: int) -> torch.Tensor:
@@ -105,7 +104,6 @@ class CropTracker:
         """Keeps the centre in the frame, and the target between 4 pixels (or its first size) and the frame's size."""
         frame = np.array(image.shape[1::-1], np.float64)
         self.centre = np.clip(self.centre, 0, frame - 1)
-        factor = np.clip(
-            1.0, self.smallest / self.target.min(), max(self.smallest / self.target.min(), (frame / self.target).min())
-        )
+        least = self.smallest / self.target.min()
+        factor = np.clip(1.0, least, max(least, (frame / self.target).min()))
         self.target, self.side = self.target * factor, self.side * factor

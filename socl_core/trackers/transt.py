@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import torch
 
-from socl_core.geometry import context_side, crop
+from socl_core.geometry import box_centres, boxes_at, context_side, crop, fractions_to_frame
 from socl_core.models.device import Compute
 from socl_core.models.transt import TransT
 from socl_core.trackers.search import check_box
@@ -33,7 +33,7 @@ class TransTTracker:
 
     def init(self, image: np.ndarray, box) -> None:
         box = check_box(box, image)
-        self.centre, self.target = box[:2] + (box[2:] - 1) / 2, box[2:].copy()
+        self.centre, self.target = box_centres(box), box[2:].copy()
         self.smallest = np.minimum(4.0, self.target)
         self.fill = cv2.mean(image)[:3]
         side = float(context_side(*self.target))
@@ -47,11 +47,11 @@ class TransTTracker:
         score = logits[0].float().softmax(-1)[:, 0].cpu().numpy()
         window = np.hanning(round(len(score) ** 0.5) + 2)[1:-1]
         best = np.argmax((1 - self.influence) * score + self.influence * np.outer(window, window).ravel())
-        box = boxes[0, best].float().cpu().numpy().astype(np.float64) * side
+        place, size = np.split(boxes[0, best].float().cpu().numpy().astype(np.float64), 2)  # fractions of the crop
         frame = np.array(image.shape[1::-1], np.float64)
-        self.centre = np.clip(self.centre + box[:2] - side / 2, 0, frame - 1)
-        self.target = np.clip(self.target * (box[2:] / self.target) ** self.size_rate, self.smallest, frame)
-        return np.concatenate([self.centre - (self.target - 1) / 2, self.target])
+        self.centre = np.clip(fractions_to_frame(place, self.centre, side), 0, frame - 1)
+        self.target = np.clip(self.target * (size * side / self.target) ** self.size_rate, self.smallest, frame)
+        return boxes_at(self.centre, self.target)
 
     def _crop(self, image: np.ndarray, side: float, size: int) -> torch.Tensor:
         pixels = torch.from_numpy(crop(image, self.centre, side, size, self.fill))

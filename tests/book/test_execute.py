@@ -108,7 +108,7 @@ def test_code_in_a_parameter_is_a_text_and_nothing_else(notebook, tmp_path):
 
 
 def test_the_code_of_a_notebook_is_its_cells_and_what_they_import(notebook, monkeypatch, tmp_path):
-    page = notebook("from socl_core.prior.top import top_map", "def f():\n    import socl_core.scoring.metrics")
+    page = notebook("from socl_core.prior.top import top_at_cells", "def f():\n    import socl_core.scoring.metrics")
     before = notebook_code(page)
     original = identity._definition_hashes
     for module, same in [

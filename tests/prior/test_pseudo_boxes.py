@@ -5,16 +5,9 @@ import pytest
 from tiny import disc_video
 
 from socl_core.errors import UsageError
+from socl_core.geometry import box_centres
 from socl_core.prior.objectness import objectness
-from socl_core.prior.pseudo_boxes import (
-    GROWTH,
-    PSEUDO_RULES,
-    SMOOTHED,
-    best,
-    boxes_around,
-    centred,
-    pseudo_boxes,
-)
+from socl_core.prior.pseudo_boxes import GROWTH, PSEUDO_RULES, SMOOTHED, best, centred, pseudo_boxes
 from socl_core.prior.windows import Windows
 from socl_core.scoring import metrics
 
@@ -45,20 +38,26 @@ def test_centred_without_any_score_is_finite():
     assert np.isfinite(found).all() and (found > 0).all()
 
 
+def boxes_of(points, sizes):
+    """Pseudo boxes of frames with one window each."""
+    windows = [Windows(around(*point, size), np.ones(1)) for point, size in zip(points, sizes, strict=True)]
+    return pseudo_boxes("best", windows, points)
+
+
 def test_boxes_lie_on_their_points_with_the_median_size_of_their_time():
     points = np.array([[10.0 + i, 20] for i in range(7)])
     sizes = np.full((7, 2), [8.0, 4.0])
     sizes[3] = [80, 1]  # one bad estimate
-    boxes = boxes_around(points, sizes)
-    np.testing.assert_allclose(boxes[:, :2] + (boxes[:, 2:] - 1) / 2, points)
+    boxes = boxes_of(points, sizes)
+    np.testing.assert_allclose(box_centres(boxes), points)
     np.testing.assert_allclose(boxes[:, 2:], np.full((7, 2), [8.0, 4.0]))
     growing = np.linspace(10, 40, 31)[:, None].repeat(2, 1)
-    found = boxes_around(np.zeros((31, 2)), growing)[:, 2]
+    found = boxes_of(np.zeros((31, 2)), growing)[:, 2]
     np.testing.assert_allclose(found[SMOOTHED:-SMOOTHED], growing[SMOOTHED:-SMOOTHED, 0])  # a drift is followed
 
 
 def test_one_frame_is_enough():
-    assert boxes_around(np.array([[5.0, 5]]), np.array([[4.0, 2]])).tolist() == [[3.5, 4.5, 4, 2]]
+    assert boxes_of(np.array([[5.0, 5]]), np.array([[4.0, 2]])).tolist() == [[3.5, 4.5, 4, 2]]
 
 
 @pytest.mark.parametrize("rule", PSEUDO_RULES)

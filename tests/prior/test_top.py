@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from socl_core.errors import UsageError
+from socl_core.geometry import SEARCH, Grid
 from socl_core.models import alexnet, resnet
 from socl_core.prior.top import (
+    LATTICE,
     check_eta,
     clip_level,
     entropy,
@@ -18,11 +20,15 @@ from socl_core.prior.top import (
     mass_inside,
     softmax_map,
     top_at_cells,
-    top_map,
     window_sum,
 )
 
 ETAS = [0.01, 0.05, 0.1, 0.15, 0.2, 0.5, 1.0]
+
+
+def top_of(scores, eta):
+    """`top_at_cells` of square maps with a feature cell on each point of the lattice."""
+    return top_at_cells(scores, Grid(LATTICE, SEARCH - (np.shape(scores)[-1] - 1) * LATTICE), eta)
 
 
 def slow_window_sum(windows, scores, xs, ys):
@@ -70,11 +76,11 @@ def test_a_window_holds_its_first_edge_and_not_its_last():
 
 
 @pytest.mark.parametrize("eta", ETAS)
-@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (10, 10), (22, 22)])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 3), (10, 10), (22, 22)])
 def test_clip_level_and_top_map_are_the_sorted_list(shape, eta):
     scores = np.random.default_rng(shape[0]).gamma(1.5, 4, shape)
     assert float(clip_level(scores, eta)) == pytest.approx(slow_clip_level(scores, eta), rel=1e-12)
-    found = top_map(scores, eta)
+    found = top_of(scores, eta)
     np.testing.assert_allclose(found, slow_top(scores, eta), rtol=1e-10)
     assert found.dtype == torch.float64
 
@@ -86,8 +92,8 @@ def test_ten_per_cent_of_a_hundred_is_ten_and_of_484_is_49():
 
 
 def test_a_batch_is_its_maps_one_by_one():
-    scores = np.random.default_rng(0).gamma(1.5, 4, (2, 3, 6, 5)).astype(np.float32)
-    found = top_map(scores, 0.2)
+    scores = np.random.default_rng(0).gamma(1.5, 4, (2, 3, 6, 6)).astype(np.float32)
+    found = top_of(scores, 0.2)
     assert found.shape == scores.shape and found.dtype == torch.float32
     for i in np.ndindex(2, 3):
         np.testing.assert_allclose(found[i], slow_top(scores[i].astype(float), 0.2), rtol=1e-4)
@@ -96,7 +102,7 @@ def test_a_batch_is_its_maps_one_by_one():
 
 @pytest.mark.parametrize("eta", [0, -0.1, 1.0001, 10, math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("call", [check_eta, lambda e: clip_level(np.ones((3, 3)), e),
-                                  lambda e: top_map(np.ones((3, 3)), e)])  # fmt: skip
+                                  lambda e: top_of(np.ones((3, 3)), e)])  # fmt: skip
 def test_an_eta_out_of_range_is_refused(call, eta):
     with pytest.raises(UsageError, match="0 < eta <= 1"):
         call(eta)
@@ -111,35 +117,35 @@ def test_eta_one_clips_at_the_mean():
 @pytest.mark.parametrize("value", [-1e3, 0.0, 5.0, 1e6])
 @pytest.mark.parametrize("eta", [0.1, 1.0])
 def test_a_constant_map_gives_the_uniform_one(value, eta):
-    top = top_map(np.full((4, 6), value), eta)
-    np.testing.assert_allclose(top, 1 / 24)
-    assert float(entropy(top).exp()) == pytest.approx(24)
+    top = top_of(np.full((5, 5), value), eta)
+    np.testing.assert_allclose(top, 1 / 25)
+    assert float(entropy(top).exp()) == pytest.approx(25)
 
 
 @given(
-    scores=arrays(np.float64, (5, 6), elements=st.floats(-200, 200)),
+    scores=arrays(np.float64, (5, 5), elements=st.floats(-200, 200)),
     eta=st.floats(0.001, 1),
     offset=st.floats(-100, 100),
 )
-def test_properties_of_the_top_map(scores, eta, offset):
-    top = top_map(scores, eta).numpy()
+def test_properties_of_the_top_of(scores, eta, offset):
+    top = top_of(scores, eta).numpy()
     assert top.min() >= 0 and top.sum() == pytest.approx(1)
-    np.testing.assert_allclose(top_map(scores + offset, eta), top, atol=1e-9)  # only differences count
+    np.testing.assert_allclose(top_of(scores + offset, eta), top, atol=1e-9)  # only differences count
     level = float(clip_level(scores, eta))
     assert scores.mean() - 1e-9 <= level <= scores.max() + 1e-9
     above = top[scores >= level]  # all cells at or above the level share the maximum
     np.testing.assert_allclose(above, top.max())
-    np.testing.assert_allclose(top_map(scores.T.copy(), eta), top.T, atol=1e-12)
+    np.testing.assert_allclose(top_of(scores.T.copy(), eta), top.T, atol=1e-12)
 
 
 @given(
-    scores=arrays(np.float64, (5, 6), elements=st.floats(-50, 50)),
+    scores=arrays(np.float64, (5, 5), elements=st.floats(-50, 50)),
     etas=st.tuples(st.floats(0.01, 1), st.floats(0.01, 1)),
 )
 def test_a_greater_eta_never_narrows_the_map(scores, etas):
     low, high = sorted(etas)
     assert float(clip_level(scores, high)) <= float(clip_level(scores, low)) + 1e-9
-    assert float(entropy(top_map(scores, high))) >= float(entropy(top_map(scores, low))) - 1e-9
+    assert float(entropy(top_of(scores, high))) >= float(entropy(top_of(scores, low))) - 1e-9
 
 
 def test_entropy_and_mass_against_loops():
@@ -173,13 +179,13 @@ def test_the_summed_map_collapses_without_a_clip_and_widens_with_one():
         return float(entropy(top).exp())
 
     unclipped = effective(softmax_map(total))
-    widths = [effective(top_map(total, eta)) for eta in (0.05, 0.1, 0.15, 0.2)]
+    widths = [effective(top_of(total, eta)) for eta in (0.05, 0.1, 0.15, 0.2)]
     assert unclipped < 6
     assert widths[1] > 4 * unclipped and 20 < widths[1] < 80
     assert widths == sorted(widths)
     averaged = total / scores.sum()
     # An averaged map lies in [0, 1]: its softmax is nearly uniform and the clip changes nothing.
-    assert min(effective(softmax_map(averaged)), effective(top_map(averaged, 0.1))) > 440
+    assert min(effective(softmax_map(averaged)), effective(top_of(averaged, 0.1))) > 440
 
 
 @pytest.mark.parametrize("grid, block", [(alexnet.GRID, 2), (resnet.GRID, 4)])
