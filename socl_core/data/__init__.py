@@ -4,6 +4,7 @@ The bare names of files are folders below the data root: the environment variabl
 A PATH is taken as given; LAYOUT is the name of a file in `layouts/`.
 
 The module of a layout is imported when it is asked for: a run depends on the layouts it reads, and on no other.
+All functions raise `UsageError` for an unknown data set or split.
 """
 
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from socl_core.data import layouts
-from socl_core.data.layout import Layout, require_number
+from socl_core.data.layout import Layout
 from socl_core.data.sequence import Sequence
 from socl_core.errors import DataError, UsageError, known, unknown
 
@@ -30,41 +31,37 @@ def load(
 
     sequences: names to keep. videos, frames: keep the first videos, and the first frames of each. cache: a
     folder where composite keeps the frames it has drawn; other data sets need none.
-    Splits: composite train, dev, test; clicks train; GOT-10k train, val, test; LaSOT and TrackingNet train, test;
-    an OTB folder has one, named as its role. Of a split that a server scores, boxes are NaN after the first frame.
-    Raises `UsageError` for an unknown spec, split or sequence, `DataError` for missing or damaged data.
+    Of a split that a server scores, boxes are NaN after the first frame.
+    Raises `UsageError` for an unknown sequence, `DataError` for missing or damaged data.
     """
-    require_number("videos", videos)
-    require_number("frames", frames)
+    for label, count in (("videos", videos), ("frames", frames)):
+        if count is not None and count < 1:
+            raise UsageError(f"{label} is {count}; expected at least 1")
     return with_split(spec, split).load(split, sequences, videos, frames, cache)
 
 
 def role(spec: str, split: str) -> str:
     """What a split may be used for: "train", "dev" (selection) or "test" (final numbers only).
 
-    A data set of one split is what that is for. Raises `UsageError` for an unknown spec or split.
+    A data set of one split is what that is for.
     """
     roles = open_layout(spec).splits
-    if len(roles) == 1:
-        (split,) = roles
-    return roles[known(f"split of {spec}", split, roles)]
+    return next(iter(roles.values())) if len(roles) == 1 else roles[known(f"split of {spec}", split, roles)]
 
 
 def splits(spec: str) -> list[str]:
-    """Names of the splits of a data set. Raises `UsageError` for an unknown one."""
+    """Names of the splits of a data set."""
     return list(open_layout(spec).splits)
 
 
-def evaluation_split(spec: str, split: str) -> str:
-    """The split of a data set that plays the part of `split` (dev or test) in an evaluation.
+def evaluation_split(spec: str, part: str) -> str:
+    """The split of a data set that plays the part of "dev" or "test" in an evaluation.
 
-    composite has both; GOT-10k's annotated frames outside of training are those of val, LaSOT's of test; OTB
-    has one split. Raises `UsageError` where none is annotated, as in TrackingNet, and for another part.
+    Raises `UsageError` where none is annotated, as in TrackingNet.
     """
-    scored = open_layout(spec).scored
-    if not scored:
+    if not (scored := open_layout(spec).scored):
         raise UsageError(f"{spec} has no split that can be scored here; where a server scores, --export writes boxes")
-    return scored[known(f"split of {spec}", split, scored)]
+    return scored[known(f"split of {spec}", part, scored)]
 
 
 def available(spec: str) -> str | None:
@@ -80,30 +77,27 @@ def require(spec: str) -> None:
 
 
 def manifest(spec: str, split: str) -> str:
-    """A short hash of what identifies the data of a split, wherever it lies.
-
-    Raises as `load` does for an unknown spec or split or a missing folder.
-    """
+    """A short hash of what identifies the data of a split, wherever it lies. Raises `DataError` as `require`."""
     role(spec, split)  # for its error; a run that asks for one that an OTB folder has not still has an identity
     require(spec)
     return open_layout(spec).manifest(split)
 
 
 def with_split(spec: str, split: str) -> Layout:
-    """As `open_layout`, of a data set that has that split. Raises `UsageError` where it has not."""
+    """As `open_layout`, of a data set that has that split."""
     layout = open_layout(spec)
     known(f"split of {spec}", split, layout.splits)
     return layout
 
 
 def open_layout(spec: str) -> Layout:
-    """A data set, whether or not it is there. Raises `UsageError` for an unknown one."""
+    """A data set, whether or not it is there."""
     path = spec.partition(":")[2] or Path(os.environ.get("SOCL_DATA") or "data") / spec
     return import_module(layout_module(spec)).LAYOUT(Path(os.path.expanduser(path)))
 
 
 def layout_module(spec: str) -> str:
-    """Name of the module that reads a data set. Raises `UsageError` for an unknown one."""
+    """Name of the module that reads a data set."""
     layout, _, path = spec.partition(":")
     if not (spec in NAMED or (path and layout in LAYOUTS)):
         raise unknown("data set", spec, (*NAMED, *(f"{name}:PATH" for name in LAYOUTS)))

@@ -58,11 +58,8 @@ def add_click_noise(sequence: Sequence, noise: float, seed: int) -> Sequence:
     if not noise:
         return sequence
     if sequence.boxes is None:
-        raise UsageError(
-            f"sequence {sequence.name}: point_noise is in sides of the target, and only its clicks are known"
-        )
-    rows = np.flatnonzero(sequence.valid)
-    points = sequence.points.copy()
+        raise UsageError(f"sequence {sequence.name} has clicks alone; point_noise is in sides of the target")
+    rows, points = np.flatnonzero(sequence.valid), sequence.points.copy()
     points[rows] = jitter_points(points[rows], sequence.boxes[rows], noise, np.random.default_rng(seed))
     height, width = sequence.frames[int(rows[0])].shape[:2] if len(rows) else (1, 1)
     return replace(sequence, points=points.clip(0, (width - 1, height - 1)))
@@ -71,8 +68,7 @@ def add_click_noise(sequence: Sequence, noise: float, seed: int) -> Sequence:
 def jitter_points(points: np.ndarray, boxes: np.ndarray, noise: float, rng: np.random.Generator) -> np.ndarray:
     """Points (N, 2) moved by a normal error of `noise` times the box side (square root of area).
 
-    Simulates careless clicks; it is part of the simulated annotator and the only place where points and
-    sizes meet.
+    It is part of the simulated annotator and the only place where points and sizes meet.
     """
     sides = np.sqrt(np.prod(boxes[:, 2:], axis=1, keepdims=True))
     return points + rng.normal(size=points.shape) * noise * sides

@@ -133,9 +133,3 @@ def select(places: dict[str, Place], names: Iterable[str] | None) -> dict[str, P
     if not wanted:
         raise UsageError("expected names of sequences, found none")
     return {name: place for name, place in places.items() if wanted & {name, titles[name]}}
-
-
-def require_number(label: str, count: int | None) -> None:
-    """Raises `UsageError` for a count below 1; None stands for all."""
-    if count is not None and count < 1:
-        raise UsageError(f"{label} is {count}; expected at least 1")

@@ -103,16 +103,8 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
 def _folder_truth(home: Path) -> Truth:
     boxes = read_boxes(home / "groundtruth.txt")
     hidden = list(lasot.read_hidden(home, len(boxes)).values())
-    size = _frame_size(home) if (home / "meta_info.ini").exists() else None
+    size = got10k.read_frame_size(home) if (home / "meta_info.ini").exists() else None
     return Truth(boxes, np.any(hidden, 0) if hidden else None, got10k.read_label(home, "cover", len(boxes)), size)
-
-
-def _frame_size(home: Path) -> tuple[float, float]:
-    """Width and height of the frames in GOT-10k's meta_info.ini, whose line is `resolution: (W, H)`."""
-    match = re.fullmatch(r"\(?\s*([\d.]+)\s*,\s*([\d.]+)\s*\)?", got10k.read_meta(home).get("resolution", ""))
-    if not match:
-        raise DataError(f"{home / 'meta_info.ini'}: expected a line 'resolution: (width, height)'")
-    return float(match[1]), float(match[2])
 
 
 def _numbers(file: Path) -> np.ndarray:

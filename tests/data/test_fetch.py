@@ -296,7 +296,7 @@ def test_the_commands(server, deer, tmp_path):
     assert json.loads(out)["splits"]["test"] == {"complete": 1, "missing": 0, "damaged": 0, "cause": "", "sequences": [
         {"name": "Deer", "state": "complete", "detail": ""}]}  # fmt: skip
     code, out, _ = socl("check", "otb", tmp_path / "otb")
-    assert code == 2 and "and 79 more; --json names them" in out and "cvlab.hanyang.ac.kr" in out
+    assert code == 2 and "--json names them" in out and "cvlab.hanyang.ac.kr" in out
     (tmp_path / "otb" / "Deer" / "img" / "0002.jpg").write_bytes(b"\xff\xd8")
     code, out, _ = socl("check", "otb", tmp_path / "otb", "--sequences", "Deer")
     assert code == 2 and "Deer is damaged: 1 of 4 images, the first: 0002.jpg is truncated" in out

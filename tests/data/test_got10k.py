@@ -80,13 +80,13 @@ def test_the_test_split_has_its_first_boxes_alone(tmp_path):
     assert sequence.valid.tolist() == [True, False, False]
 
 
-def test_meta_information(tmp_path):
+@pytest.mark.parametrize("content", ["resolution: (1, x)", "resolution: (1, 2, 3)", "resolution:", ""])
+def test_the_frame_size_of_meta_information(tmp_path, content):
     home = got10k_split(tmp_path, names=("a",)) / "a"
-    assert got10k.read_meta(home) == {"resolution": f"({WIDTH}, {HEIGHT})"}
-    for content in ("resolution: (1, 2)", "[METAINFO]\nno value", "[OTHER]\na: b"):
-        (home / "meta_info.ini").write_text(content)
-        with pytest.raises(DataError, match=r"meta_info.ini: expected a section \[METAINFO\]"):
-            got10k.read_meta(home)
+    assert got10k.read_frame_size(home) == (WIDTH, HEIGHT)
+    (home / "meta_info.ini").write_text(f"[METAINFO]\n{content}\n")
+    with pytest.raises(DataError, match="meta_info.ini: expected a line 'resolution"):
+        got10k.read_frame_size(home)
 
 
 def test_the_published_names_and_numbers(tmp_path):

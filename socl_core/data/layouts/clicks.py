@@ -6,6 +6,8 @@ page "Click your own video" of the book writes such files.
 """
 
 import csv
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -46,16 +48,13 @@ class Clicks(Layout):
         index = {path.name: i for i, path in enumerate(images)}
         width, height = image_size(images[0])
         points = np.full((len(images), 2), np.nan)
-        for number, row in _rows(place):
-            where, image = f"{place.annotation}, row {number}", row[0]
+        for where, image, point in _rows(place.annotation):
             if image not in index:
                 raise DataError(f"{where}: expected the name of an image of {place.images}, found {image[:60]!r}")
             if not np.isnan(points[index[image]]).all():
                 raise DataError(f"{where}: {image} has been clicked before; expected one row an image")
-            point = _point(row)
             if not (0 <= point[0] < width and 0 <= point[1] < height):
-                inside = f"x,y inside of {width} x {height} pixels"
-                raise DataError(f"{where}: expected {inside}, found {','.join(row[1:])[:60]!r}")
+                raise DataError(f"{where}: expected a click x,y inside of {width} x {height} pixels")
             points[index[image]] = point
         clicked = np.isfinite(points[:, 0])
         if clicked.sum() < 2:
@@ -66,22 +65,19 @@ class Clicks(Layout):
 LAYOUT = Clicks
 
 
-def _rows(place: Place) -> list[tuple[int, list[str]]]:
-    """The rows below the header that are not empty, with their numbers in the file."""
+def _rows(path: Path) -> Iterator[tuple[str, str, tuple[float, float]]]:
+    """Where each row below the header stands, the image it names, and its x and y, NaN where these are no numbers."""
+    reader = csv.DictReader(read_text(path).splitlines())
     try:
-        rows = list(csv.reader(read_text(place.annotation).splitlines()))
+        if [field.strip() for field in reader.fieldnames or []] != HEADER:
+            found = ",".join(reader.fieldnames or ["nothing"])
+            raise DataError(f"{path}, row 1: expected the header {','.join(HEADER)}, with commas, found {found[:60]}")
+        reader.fieldnames = HEADER
+        for row in reader:
+            try:
+                point = float(row["x"]), float(row["y"])
+            except (TypeError, ValueError):
+                point = np.nan, np.nan
+            yield f"{path}, row {reader.line_num}", row["image"], point
     except csv.Error as error:
-        raise DataError(f"{place.annotation}: {error}; expected rows of {','.join(HEADER)}") from None
-    if not rows or [field.strip() for field in rows[0]] != HEADER:
-        header, found = ",".join(HEADER), ",".join(rows[0]) if rows else "nothing"
-        raise DataError(f"{place.annotation}, row 1: expected the header {header}, with commas, found {found[:60]}")
-    return [(number, row) for number, row in enumerate(rows[1:], 2) if row]
-
-
-def _point(row: list[str]) -> tuple[float, float]:
-    """x and y of a row, NaN where it has not exactly these."""
-    try:
-        _, x, y = row
-        return float(x), float(y)
-    except ValueError:
-        return np.nan, np.nan
+        raise DataError(f"{path}: {error}; expected rows of {','.join(HEADER)}") from None

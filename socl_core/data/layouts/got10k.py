@@ -4,7 +4,7 @@ Coordinates are taken as they are in the files, as the official toolkit takes th
 0-based pixel indices. The test split is annotated in its first frames alone; its server has the rest.
 """
 
-import configparser
+import re
 from pathlib import Path
 
 import numpy as np
@@ -79,17 +79,13 @@ def read_label(home: Path, kind: str, rows: int) -> np.ndarray | None:
     return read_labels(path, rows, LABELS[kind]) if path.exists() else None
 
 
-def read_meta(home: Path) -> dict[str, str]:
-    """The entries of a sequence's `meta_info.ini`: url, object_class, motion_class, resolution and others.
-
-    Raises `DataError` for a missing or damaged file.
-    """
-    parser = configparser.ConfigParser(interpolation=None)
-    try:
-        parser.read_string(read_text(home / "meta_info.ini"))
-        return dict(parser["METAINFO"])
-    except (configparser.Error, KeyError) as error:
-        raise DataError(f"{home / 'meta_info.ini'}: expected a section [METAINFO] of 'name: value' ({error})") from None
+def read_frame_size(home: Path) -> tuple[float, float]:
+    """Width and height of the frames from `meta_info.ini`, whose line is `resolution: (W, H)`."""
+    number = r"\s*([\d.]+)\s*"
+    match = re.search(rf"^resolution:\s*\(?{number},{number}\)?\s*$", read_text(home / "meta_info.ini"), re.MULTILINE)
+    if not match:
+        raise DataError(f"{home / 'meta_info.ini'}: expected a line 'resolution: (width, height)'")
+    return float(match[1]), float(match[2])
 
 
 def _places(home: Path, names: list[str], split: str) -> dict[str, Place]:
