@@ -89,9 +89,8 @@ def build_store(
     """The store at `folder`, built first where it is not there yet (in a temporary folder, then renamed).
 
     The rule "box" crops by the true boxes; all others are the point condition and need no boxes: hand over
-    point views. priors: the folder of their objectness (`prior_store.py`), completed first where it is not; else
-    `priors` beside the store.
-    A video without a valid frame is left out.
+    point views. priors: the folder of their objectness, completed first where it is not; else `priors` beside the
+    store. A video without a valid frame is left out.
     Raises `UsageError` for an unknown rule, `DataError` when no video is left or the folder cannot be written,
     `SoclError` when a worker dies.
     """
@@ -104,7 +103,7 @@ def build_store(
         raise DataError(f"no video with a valid frame among {len(sequences)}: there is nothing to crop")
     if cut.rule != "box":
         build_priors(sequences, priors, workers)
-    parts = in_workers(_video_crops, jobs, workers, "crops")
+    parts = in_workers(_cut_video, jobs, workers, "crops")
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".building-"))
     try:
@@ -125,40 +124,29 @@ def build_store(
     return CropStore.open(folder)
 
 
-def _video_crops(job) -> dict[str, np.ndarray]:
+def _cut_video(job: tuple[Sequence, Cut, int, Path]) -> dict[str, np.ndarray]:
+    """The columns of a store for one video, of which the number comes third and the folder of priors last."""
     sequence, cut, video, priors = job
     frames = np.flatnonzero(sequence.valid)
-    images = [sequence.frames[i] for i in frames]
-    centres, boxes = sequence.points[frames], None
+    images, centres = [sequence.frames[i] for i in frames], sequence.points[frames]
     windows = [] if cut.rule == "box" else read_prior(sequence, priors)
+    columns = {"video": np.full(len(frames), video), "frame": frames}
     if cut.rule in SCALE_RULES:
         sides = point_sides(cut.rule, images, windows, centres, np.random.default_rng(video))
+        maps = [score_map(*each) for each in zip(windows, centres, sides * cut.exemplars)]
+        columns["scores"] = np.stack(maps).astype(np.float32)
     else:
-        boxes = pseudo_boxes(cut.rule, windows, centres) if windows else true_boxes(sequence)[frames]
+        if cut.rule == "box" and sequence.boxes is None:
+            raise DataError(f"sequence {sequence.name}: the box condition needs boxes, found points only")
+        boxes = sequence.boxes[frames] if cut.rule == "box" else pseudo_boxes(cut.rule, windows, centres)
         centres = np.clip(box_centres(boxes), 0, np.array(images[0].shape[1::-1]) - 1)
         sides = context_side(*boxes[:, 2:].T)
-    shown = sides * cut.exemplars
-    views = list(zip(images, centres, shown))
-    part = {
-        "images": np.stack([crop(image, centre, side, cut.pixels) for image, centre, side in views]),
-        "video": np.full(len(frames), video),
-        "frame": frames,
-        "side": sides,
-    }
-    if boxes is None:
-        maps = [score_map(w, point, side) for w, (_, point, side) in zip(windows, views)]
-        part["scores"] = np.stack(maps).astype(np.float32)
-    else:
-        inside = np.concatenate([box_centres(boxes) - centres, boxes[:, 2:]], 1) * (cut.pixels / shown)[:, None]
-        part["boxes"] = inside.astype(np.float32)
-    return part
-
-
-def true_boxes(sequence: Sequence) -> np.ndarray:
-    """The boxes of a sequence, or `DataError` where it has points only."""
-    if sequence.boxes is None:
-        raise DataError(f"sequence {sequence.name}: the box condition needs boxes, found points only")
-    return sequence.boxes
+        scales = cut.pixels / (sides * cut.exemplars)
+        placed = np.concatenate([box_centres(boxes) - centres, boxes[:, 2:]], 1) * scales[:, None]
+        columns["boxes"] = placed.astype(np.float32)
+    cuts = zip(images, centres, sides * cut.exemplars)
+    columns["images"] = np.stack([crop(image, centre, shown, cut.pixels) for image, centre, shown in cuts])
+    return columns | {"side": sides}
 
 
 def keep_evenly(sequence: Sequence, frames: int | None) -> Sequence:

@@ -41,13 +41,8 @@ def integer_box(box: np.ndarray, width: int, height: int) -> tuple[int, int, int
 
     A smaller one grows about its centre; one outside moves to the nearest place. The image must have room.
     """
-    x, y, w, h = (float(value) for value in box)
-    starts, lengths = [], []
-    for low, high, size in ((x, x + w, width), (y, y + h, height)):
-        low, high = (int(np.clip(round(end), 0, size)) for end in (low, high))
-        if high - low < SMALLEST:
-            low = int(np.clip((low + high - SMALLEST) // 2, 0, size - SMALLEST))
-            high = low + SMALLEST
-        starts.append(low)
-        lengths.append(high - low)
-    return *starts, *lengths
+    frame, (start, size) = np.array([width, height]), np.split(np.asarray(box, np.float64), 2)
+    low, high = (np.clip(np.round(end), 0, frame).astype(int) for end in (start, start + size))
+    small, about_centre = high - low < SMALLEST, np.clip((low + high - SMALLEST) // 2, 0, frame - SMALLEST)
+    lengths = np.where(small, SMALLEST, high - low)
+    return *np.where(small, about_centre, low).tolist(), *lengths.tolist()
