@@ -34,7 +34,7 @@ def tracked_frames(run: Run, name: str, sequence: Sequence) -> Iterator[np.ndarr
 
     name: the evaluation set of the sequence.
     """
-    boxes = read_own_boxes(run.folder / "boxes" / name / f"{sequence.name}.txt", len(sequence))
+    boxes = read_own_boxes(run.boxes(name) / f"{sequence.name}.txt", len(sequence))
     for i, image in enumerate(sequence.frames):
         if sequence.boxes is not None and (sequence.boxes[i, 2:] > 0).all():
             image = draw_box(image, sequence.boxes[i], WHITE)

@@ -1,58 +1,39 @@
 """The running example of the method pages: a pair of frames of the first batch that a training of SoCL sees."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
 
 from socl_core import data
-from socl_core.data.sequence import Sequence
 from socl_core.geometry import EXEMPLAR, SEARCH
 from socl_core.methods.batches import Batch, Batches
-from socl_core.methods.crops import CropStore
 from socl_core.models.device import Compute
 from socl_core.runs.training_set import CACHE, training_crops
 
 
 @dataclass(frozen=True)
 class Example:
-    """A pair of frames of the composite video `sequence`, and the batch of step 0 that it is in.
+    """A pair of frames of a composite video, and the batch of step 0 that it is in.
 
-    store: the crops of the training. batches: shows them augmented. batch: 2 x `pairs` crops, all first frames
-    before all second ones. pair: place of the example's first frame in it; its second frame is `pairs` later.
+    video: its name. image, point: the first frame, BGR (H, W, 3), and the click in it. side: frame pixels that its
+    search crop shows, one scale for the video. scores: its score map (G, G) as the training has stored it.
+    batch: 2 x `pairs` crops that `batches` shows, all first frames before all second ones. place: of the first frame.
     """
 
-    sequence: Sequence
-    store: CropStore
+    video: str
+    image: np.ndarray
+    point: np.ndarray
+    side: float
+    scores: np.ndarray
     batches: Batches
     batch: Batch
     pairs: int
-    pair: int
-
-    @cached_property
-    def row(self) -> int:
-        """The first frame's crop in the store."""
-        return int(self.batch.rows[self.pair])
-
-    @property
-    def image(self) -> np.ndarray:
-        """The first frame, BGR (H, W, 3)."""
-        return self.sequence.frames[self.store.frame[self.row]]
-
-    @property
-    def point(self) -> np.ndarray:
-        """The click in it: x, y."""
-        return self.sequence.points[self.store.frame[self.row]]
-
-    @property
-    def side(self) -> float:
-        """Frame pixels that its search crop shows: one scale for the video, which the windows of its frames give."""
-        return float(self.store.side[self.row]) * SEARCH / EXEMPLAR
+    place: int
 
     def both(self, values: torch.Tensor) -> torch.Tensor:
         """Of values for every crop of the batch, those of the example's two frames."""
-        return values[[self.pair, self.pair + self.pairs]]
+        return values[[self.place, self.place + self.pairs]]
 
 
 def running_example(spec) -> Example:
@@ -64,6 +45,9 @@ def running_example(spec) -> Example:
     store = training_crops(spec)
     batches = Batches(store, spec, Compute.choose())
     batch = batches.draw(0)
-    video = store.video[batch.rows[0].cpu().numpy()]
-    pair = int(np.flatnonzero(video < len(videos))[0])
-    return Example(videos[video[pair]], store, batches, batch.flatten(), len(video), pair)
+    rows = batch.rows[0].cpu().numpy()
+    place = int(np.flatnonzero(store.video[rows] < len(videos))[0])
+    row = rows[place]
+    sequence, frame, side = videos[store.video[row]], store.frame[row], float(store.side[row]) * SEARCH / EXEMPLAR
+    picture = sequence.frames[frame], sequence.points[frame], side, store.scores[row]
+    return Example(sequence.name, *picture, batches, batch.flatten(), len(rows), place)

@@ -55,6 +55,11 @@ def test_figures_and_clips_carry_words():
     drawn.subplots().plot([1, 2])
     shown = figure(drawn, 'a line, "rising"', "Figure <b>1</b>").data
     assert 'alt="a line, &#34;rising&#34;"' in shown and "<figcaption>Figure &lt;b&gt;1&lt;/b&gt;" in shown
+    again = Figure()
+    again.subplots().plot([1, 2])
+    assert "data:image/svg+xml;" in shown and figure(again, 'a line, "rising"', "Figure <b>1</b>").data == shown
+    drawn.axes[0].imshow(np.eye(2))
+    assert "data:image/webp;" in figure(drawn, "a picture").data
     frames = [np.full((32, 32, 3), shade, np.uint8) for shade in (0, 200)]
     shown = clip(iter(frames), "it <moves>").data
     assert 'aria-label="it &lt;moves&gt;"' in shown and "<figcaption>" not in shown

@@ -24,14 +24,14 @@ def example(tmp_path_factory):
 
 def test_its_score_map_is_the_one_that_the_training_has_stored(example):
     scores = score_map(objectness(example.image, example.point), example.point, example.side)
-    np.testing.assert_allclose(scores, example.store.scores[example.row], atol=2e-3)  # windows are kept as float16
+    np.testing.assert_allclose(scores, example.scores, atol=2e-3)  # windows are kept as float16
     assert (example.point < example.image.shape[1::-1]).all()
 
 
 def test_its_two_frames_are_of_one_video(example):
-    rows = example.both(example.batch.rows).tolist()
-    assert rows[0] == example.row != rows[1] and len(set(example.store.video[rows])) == 1
-    assert len(example.batch.rows) == 2 * example.pairs
+    first, second = example.both(example.batch.rows).tolist()
+    video = example.batches.video
+    assert first != second and video[first] == video[second] and len(example.batch.rows) == 2 * example.pairs
 
 
 def test_the_calls_of_the_pages_give_the_loss_of_step_0(example):
