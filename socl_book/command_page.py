@@ -33,5 +33,5 @@ def _sections(command, path: str) -> Iterator[str]:
         if not each.hidden:
             yield from _sections(each, f"{path} {name}")
     if not hasattr(command, "commands"):
-        with typer.Context(command, info_name=path, terminal_width=100) as context:
+        with typer.Context(command, info_name=path, terminal_width=80) as context:
             yield f"## `{path}`\n\n```text\n{command.get_help(context)}\n```\n"

@@ -1,4 +1,4 @@
-"""Videos with a box in every frame: `train/<video>/*.jpg` and `boxes.txt` beside them, a line x,y,w,h an image."""
+"""Videos with boxes: images and `boxes.txt`, a line x,y,w,h each, in a folder a video."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ class Boxed(Layout):
     def find(self, split: str) -> dict[str, Place]:
         files = sorted((self.folder / split).glob("*/boxes.txt"))
         if not files:
-            raise DataError(f"no video in {self.folder / split}: expected <video>/boxes.txt")
+            raise DataError(f"no video in {self.folder / split}: expected boxes.txt")
         return {file.parent.name: Place(file.parent, file) for file in files}
 
     def contents(self, split: str) -> list[Path]:

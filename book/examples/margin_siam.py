@@ -9,7 +9,10 @@ from torch.nn.functional import cosine_similarity
 
 from socl_core.methods import siam
 from socl_core.methods.batches import Batches
-from socl_core.methods.soft_samples import global_soft_template, soft_negative_sample
+from socl_core.methods.soft_samples import (
+    global_soft_template,
+    soft_negative_sample,
+)
 from socl_core.models.siamese import SiameseNetwork
 
 
@@ -17,20 +20,27 @@ class MarginSiamSpec(siam.SoclSiamSpec):
     """Parameters beside those of SoCL-Siam."""
 
     method: Literal["margin-siam"]
-    margin: float = Field(0.5, gt=0, le=2, description="by which the right template must be nearer")
+    margin: float = Field(0.5, gt=0, le=2, description="between templates")
 
 
-def margin_step(batches: Batches, step: int, network: SiameseNetwork) -> dict[str, torch.Tensor]:
-    """Loss of a batch: a frame's template must be nearer to that of its pair than to its soft negative."""
+def margin_step(
+    batches: Batches, step: int, network: SiameseNetwork
+) -> dict[str, torch.Tensor]:
+    """Loss of a batch: templates of a pair must be nearer than soft negatives."""
     spec, batch = batches.spec, batches.draw(step)
     pairs, batch = batch.rows.shape[1], batch.flatten()
     features = network(batches.crops(batch, spec.crop)).float()
     top = batches.top_maps(batch, spec.crop)
     template = global_soft_template(features, top)
     paired = template.roll(pairs, 0)  # that of the other frame of its video
-    negative, _ = soft_negative_sample(paired, features, top, spec.tau_n, spec.background)
-    near, far = cosine_similarity(template, paired), cosine_similarity(paired, negative)
-    return {"loss": (spec.margin - near + far).clamp(min=0).mean(), "positive": near.detach().mean()}
+    negative, _ = soft_negative_sample(
+        paired, features, top, spec.tau_n, spec.background
+    )
+    near = cosine_similarity(template, paired)
+    far = cosine_similarity(paired, negative)
+    loss = (spec.margin - near + far).clamp(min=0).mean()
+    return {"loss": loss, "positive": near.detach().mean()}
 
 
-METHODS = {"margin-siam": replace(siam.METHODS["socl-siam"], spec=MarginSiamSpec, step=margin_step)}
+SOCL_SIAM = siam.METHODS["socl-siam"]
+METHODS = {"margin-siam": replace(SOCL_SIAM, spec=MarginSiamSpec, step=margin_step)}

@@ -1,4 +1,4 @@
-"""A tracker that looks for its first patch around the last box, by normalised correlation."""
+"""A tracker that finds its first patch again near the last box."""
 
 from typing import Literal
 
@@ -14,7 +14,7 @@ class PatchSpec(RunSpec):
     """Parameters beside those that every run has."""
 
     method: Literal["patch"]
-    reach: int = Field(8, ge=1, description="pixels that a target may move in a frame")
+    reach: int = Field(8, ge=1, description="pixels it may move in a frame")
 
 
 class PatchTracker:
@@ -28,7 +28,8 @@ class PatchTracker:
         self.patch = self._cut(image, margin=0)
 
     def update(self, image: np.ndarray) -> np.ndarray:
-        response = cv2.matchTemplate(self._cut(image, self.reach), self.patch, cv2.TM_CCOEFF_NORMED)
+        region = self._cut(image, self.reach)
+        response = cv2.matchTemplate(region, self.patch, cv2.TM_CCOEFF_NORMED)
         row, column = np.unravel_index(response.argmax(), response.shape)
         self.box[:2] += column - self.reach, row - self.reach
         return self.box.copy()
@@ -39,4 +40,8 @@ class PatchTracker:
         return cv2.getRectSubPix(image, size, (x + (w - 1) / 2, y + (h - 1) / 2))
 
 
-METHODS = {"patch": Method(PatchSpec, None, lambda spec, network, compute: PatchTracker(spec.reach))}
+def make_tracker(spec: PatchSpec, network, compute) -> PatchTracker:
+    return PatchTracker(spec.reach)
+
+
+METHODS = {"patch": Method(PatchSpec, None, make_tracker)}

@@ -57,7 +57,7 @@ def result(folder, run):
 
 
 def test_a_tracker_is_one_file(folder, printed):
-    assert "pixels that a target may move" in printed[LINES[0]]
+    assert "pixels it may move in a frame" in printed[LINES[0]]
     assert result(folder, "patch")["mean"]["composite"]["auc"] > 0.3  # targets move slowly at first
 
 
