@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from socl_core import data
 from socl_core.data.layout import Layout, Place, select
-from socl_core.data.sequence import MARKERS, TAIL, is_truncated, read_image
 from socl_core.errors import DataError
 
 
@@ -74,30 +72,5 @@ def require_complete(spec: str, split: str, sequences: Iterable[str] | None = No
 def _finding(layout: Layout, name: str, place: Place, official: bool, decode: bool) -> Finding:
     if not place.images.is_dir():
         return Finding(name, "missing", f"no folder {place.images}")
-    try:
-        frames = layout.read(name, place).frames
-    except DataError as error:
-        return Finding(name, "damaged", str(error))
-    labels = layout.labels if official and not place.first_only else ()
-    if lacking := [file for file in labels if not (place.annotation.parent / file).exists()]:
-        return Finding(name, "damaged", f"no {', '.join(lacking)} in {place.annotation.parent}")
-    paths = getattr(frames, "paths", ())  # drawn frames have no files
-    if faults := [fault for path in paths if (fault := image_fault(path, decode))]:
-        return Finding(name, "damaged", f"{len(faults)} of {len(paths)} images, the first: {faults[0]}")
-    return Finding(name, "complete")
-
-
-def image_fault(path: Path, decode: bool = False) -> str | None:
-    """Why an image file is no whole JPEG or PNG, by its first and last bytes or by decoding it; None if it is."""
-    try:
-        if decode:
-            read_image(path)
-        with open(path, "rb") as file:
-            head = file.read(8)
-            file.seek(max(0, path.stat().st_size - TAIL))
-            tail = file.read()
-    except (DataError, OSError) as error:
-        return str(error)
-    if not any(head.startswith(start) for start, _ in MARKERS):
-        return f"{path.name} is no JPEG or PNG"
-    return f"{path.name} is truncated" if is_truncated(head, tail) else None
+    fault = layout.fault(name, place, official, decode)
+    return Finding(name, "damaged" if fault else "complete", fault)

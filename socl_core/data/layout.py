@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from socl_core.data.files import IMAGE_SUFFIXES, image_files, read_annotation
-from socl_core.data.sequence import Sequence
+from socl_core.data.sequence import Sequence, image_fault
 from socl_core.errors import DataError, UsageError, known
 
 
@@ -72,6 +72,19 @@ class Layout(ABC):
     @abstractmethod
     def read(self, name: str, place: Place) -> Sequence:
         """One sequence. Raises `DataError` for missing or damaged files."""
+
+    def fault(self, name: str, place: Place, official: bool = False, decode: bool = False) -> str:
+        """What is damaged in a sequence, empty if nothing: what `read` refuses, images that are not whole and, if
+        official, label files that are missing. decode: judge images by decoding them, not by their ends."""
+        try:
+            paths = self.read(name, place).frames.paths
+        except DataError as error:
+            return str(error)
+        labels = self.labels if official and not place.first_only else ()
+        if lacking := [file for file in labels if not (place.annotation.parent / file).exists()]:
+            return f"no {', '.join(lacking)} in {place.annotation.parent}"
+        faults = [fault for path in paths if (fault := image_fault(path, decode))]
+        return f"{len(faults)} of {len(paths)} images, the first: {faults[0]}" if faults else ""
 
     def official(self, split: str) -> dict[str, Place]:
         """Where all sequences of the published split would lie, as far as their names are known."""

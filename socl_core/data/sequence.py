@@ -61,6 +61,22 @@ def is_truncated(head: bytes, tail: bytes) -> bool:
     return any(head.startswith(start) and end not in tail for start, end in MARKERS)
 
 
+def image_fault(path: Path, decode: bool = False) -> str | None:
+    """Why an image file is no whole JPEG or PNG, by its first and last bytes or by decoding it; None if it is."""
+    try:
+        if decode:
+            read_image(path)
+        with open(path, "rb") as file:
+            head = file.read(8)
+            file.seek(max(0, path.stat().st_size - TAIL))
+            tail = file.read()
+    except (DataError, OSError) as error:
+        return str(error)
+    if not any(head.startswith(start) for start, _ in MARKERS):
+        return f"{path.name} is no JPEG or PNG"
+    return f"{path.name} is truncated" if is_truncated(head, tail) else None
+
+
 @dataclass(frozen=True)
 class Sequence:
     """A video with its annotation.

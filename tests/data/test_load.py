@@ -1,6 +1,5 @@
 """Data sets by name, whatever their layout: what is found, cut, identified and refused."""
 
-import importlib
 import subprocess
 import sys
 import time
@@ -9,7 +8,6 @@ import pytest
 from layouts import got10k_split, otb_sequence, write_images
 
 from socl_core import data
-from socl_core.data import layouts
 from socl_core.data.layout import Layout, select
 from socl_core.errors import DataError, UsageError
 
@@ -176,44 +174,6 @@ def test_manifest_of_got10k_is_that_of_the_split(root):
     assert data.manifest("real_mini", "train") == train and data.manifest("real_mini", "val") != val
     (root / "real_mini" / "train" / "list.txt").write_text("b\na\n")
     assert data.manifest("real_mini", "train") != train
-
-
-TOY = """
-from socl_core.data.files import box_sequence, image_files, read_annotation
-from socl_core.data.layout import Layout, Place
-
-class Toy(Layout):
-    splits, expected, patterns, annotations = {"train": "train"}, "<name>/boxes.txt", ("*/boxes.txt",), ("boxes.txt",)
-    site = "none"
-
-    def find(self, split):
-        return {path.parent.name: Place(path.parent, path) for path in sorted(self.folder.glob("*/boxes.txt"))}
-
-    def read(self, name, place):
-        return box_sequence(name, image_files(place.images), read_annotation(place.annotation))
-
-LAYOUT = Toy
-"""
-
-
-def test_a_new_file_is_a_new_data_set(tmp_path, monkeypatch):
-    write_images(tmp_path / "set" / "a", [1, 2])
-    (tmp_path / "set" / "a" / "boxes.txt").write_text("1,1,8,6\n2,2,8,6\n")
-    (tmp_path / "toy.py").write_text(TOY)
-    monkeypatch.setattr(layouts, "__path__", [*layouts.__path__, str(tmp_path)])
-    try:
-        importlib.reload(data)
-        spec = f"toy:{tmp_path}/set"
-        (video,) = data.load(spec, "train")
-        assert video.boxes.tolist() == [[1, 1, 8, 6], [2, 2, 8, 6]] and data.available(spec) is None
-        before = data.manifest(spec, "train")
-        (tmp_path / "set" / "a" / "boxes.txt").write_text("1,1,8,6\n2,2,8,7\n")
-        assert data.manifest(spec, "train") != before and data.role(spec, "train") == "train"
-        assert "expected <name>/boxes.txt" in data.available(f"toy:{tmp_path}/nowhere")
-    finally:
-        monkeypatch.undo()
-        importlib.reload(data)
-    assert "toy" not in data.LAYOUTS
 
 
 def test_import_is_light():
