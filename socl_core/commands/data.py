@@ -1,13 +1,13 @@
 """`socl data`: what is there of the official data sets, fetching what may be fetched freely, and your own videos."""
 
-import json
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from socl_core.commands.options import AsJson, RequiredSequences, Sequences
+from socl_core.commands.options import AsJson, RequiredSequences, Sequences, show
 from socl_core.errors import DataError, UsageError, known
 
 MOST_SHOWN = 20  # missing and damaged sequences on the screen; --json has all
@@ -49,33 +49,28 @@ def check(
     if not official:  # such a folder need not have all splits
         scans = {part: each for part, each in scans.items() if each.findings} or scans
     counts = {part: {state: each.count(state) for state in STATES} for part, each in scans.items()}
-    if json_:
-        details = {part: {"cause": e.cause, "sequences": list(map(vars, e.findings))} for part, e in scans.items()}
-        splits = {part: counts[part] | details[part] for part in scans}
-        print(json.dumps({"layout": name, "path": str(opened.folder), "site": opened.site, "splits": splits}, indent=1))
-    else:
-        print(f"{opened.folder} as {name}\n{'split':8}" + "".join(f"{state:>10}" for state in STATES))
-        for part, numbers in counts.items():
-            print(f"{part:8}" + "".join(f"{number:10}" for number in numbers.values()))
-        for part, each in scans.items():
-            _print_findings(part, each)
-        print(f"official site: {opened.site}" + (" (`socl data fetch` reads from there)" if opened.free else ""))
+    details = {part: {"cause": e.cause, "sequences": list(map(vars, e.findings))} for part, e in scans.items()}
+    rows = {part: counts[part] | details[part] for part in scans}
+    content = {"layout": name, "path": str(opened.folder), "site": opened.site, "splits": rows}
+    lines = [f"{opened.folder} as {name}", f"{'split':8}" + "".join(f"{state:>10}" for state in STATES)]
+    lines += [f"{part:8}" + "".join(f"{number:10}" for number in row.values()) for part, row in counts.items()]
+    lines += [f"{part}: {line}" for part, each in scans.items() for line in _bad_news(each)]
+    lines += [f"official site: {opened.site}" + " (`socl data fetch` reads from there)" * opened.free]
+    show(json_, content, lines)
     if any(each.cause or each.count("missing") or each.count("damaged") for each in scans.values()):
         raise typer.Exit(2)
 
 
-def _print_findings(split: str, found) -> None:
-    """The first damaged and missing sequences of a split."""
-    if found.cause:
-        print(f"{split}: {found.cause}")
-    damaged, missing = ([each for each in found.findings if each.state == state] for state in ("damaged", "missing"))
-    for each in damaged[:MOST_SHOWN]:
-        print(f"{split}: {each.name} is damaged: {each.detail}")
+def _bad_news(found) -> Iterator[str]:
+    """What is missing or damaged of a split, the first of each."""
+    damaged = [f"{each.name} is damaged: {each.detail}" for each in found.findings if each.state == "damaged"]
+    missing = [each.name for each in found.findings if each.state == "missing"]
+    yield from [found.cause] * bool(found.cause) + damaged[:MOST_SHOWN]
     if missing:
-        print(f"{split}: missing are {', '.join(each.name for each in missing[:MOST_SHOWN])}")
-    for each, word in ((damaged, "damaged"), (missing, "missing")):
-        if len(each) > MOST_SHOWN:
-            print(f"{split}: {len(each) - MOST_SHOWN} more {word}; --json names them")
+        yield f"missing are {', '.join(missing[:MOST_SHOWN])}"
+    for word, names in (("damaged", damaged), ("missing", missing)):
+        if len(names) > MOST_SHOWN:
+            yield f"{len(names) - MOST_SHOWN} more {word}; --json names them"
 
 
 @data_app.command()

@@ -1,7 +1,9 @@
 """Options that `socl` commands share, and how their texts are read."""
 
+import json
 import math
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -65,6 +67,14 @@ def check_file(path: Path, suffix: str = "") -> None:
         raise UsageError(f"{path} is no regular file, which it would be replaced by; expected the name of a file")
     write_atomic(probe := path.with_name(f".{path.name}.writable"), "")
     probe.unlink()
+
+
+def show(as_json: bool, content: object, lines: Iterable[str]) -> None:
+    """Print `content` as JSON, or else some lines of text."""
+    if as_json:
+        lines = [json.dumps(content, indent=1)]
+    for line in lines:
+        print(line.rstrip())
 
 
 def settings(pairs: list[str] | None) -> dict:

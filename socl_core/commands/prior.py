@@ -1,11 +1,10 @@
 """`socl prior`: objectness around annotated points, built beforehand, and how good it is."""
 
-import json
 from typing import Annotated
 
 import typer
 
-from socl_core.commands.options import AsJson, DataRoot
+from socl_core.commands.options import AsJson, DataRoot, show
 from socl_core.errors import known
 
 prior_app = typer.Typer(
@@ -70,9 +69,5 @@ def score(
     known("sampling", sampling, SAMPLINGS)
     find = partial(objectness, measure=Measure.read(tuple(cues.split(","))), sampling=sampling)
     found = quality(sets.load(data, split, cache=CACHE), GRID, check_eta(eta), frames, prior, scale, find)
-    if json_:
-        asked = {"data": data, "split": split, "eta": eta, "cues": cues, "sampling": sampling}
-        print(json.dumps(asked | {"scale": scale, "prior": prior} | found))
-        return
-    for name, value in found.items():
-        print(f"{name:22} {value:.4g}")
+    asked = {"data": data, "split": split, "eta": eta, "cues": cues, "sampling": sampling, "scale": scale}
+    show(json_, asked | {"prior": prior} | found, (f"{name:22} {value:.4g}" for name, value in found.items()))

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from socl_core.commands.options import AsJson, DataRoot, Device, MethodName, Protocol, check_file
+from socl_core.commands.options import AsJson, DataRoot, Device, MethodName, Protocol, check_file, show
 from socl_core.errors import DataError, UsageError, unknown
 
 NO_RUNS = "no runs in ./runs yet; `socl table 2 --run` or `make book` makes some"
@@ -30,17 +30,16 @@ def status(json_: AsJson = False, data_root: DataRoot = None) -> None:
             rows.append(_describe(run))
         except DataError as error:  # one damaged run hides no other
             print(f"socl: {error}", file=sys.stderr)
-    if json_:
-        print(json.dumps(rows, indent=1))
-        return
-    for row in rows:
-        changed = row["changed"][:1] + ["..."] * (len(row["changed"]) > 1)
-        print(
-            f"{row['protocol']:10} {row['run']}  {row['method']:12} seed {row['seed']}  {row['state']:8} "
-            f"{_age(row['hours']):>6}  {row.get('auc') or row.get('cause') or ''}  {' '.join(changed)}".rstrip()
-        )
-    if not rows:
-        print(NO_RUNS)
+    show(json_, rows, map(_status_line, rows) if rows else [NO_RUNS])
+
+
+def _status_line(row: dict) -> str:
+    hours, changed = row["hours"], row["changed"][:1] + ["..."] * (len(row["changed"]) > 1)
+    age = "" if hours is None else f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.0f} d"
+    return (
+        f"{row['protocol']:10} {row['run']}  {row['method']:12} seed {row['seed']}  {row['state']:8} {age:>6}  "
+        f"{row.get('auc') or row.get('cause') or ''}  {' '.join(changed)}"
+    )
 
 
 def _describe(run) -> dict:
@@ -55,12 +54,6 @@ def _describe(run) -> dict:
     elif state == "failed":
         row["cause"] = run.read("state.json")["cause"]
     return row
-
-
-def _age(hours: float | None) -> str:
-    if hours is None:
-        return ""
-    return f"{60 * hours:.0f} min" if hours < 2 else f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} d"
 
 
 def _find(name: str):
@@ -105,11 +98,8 @@ def parameters(method: MethodName = "socl-siam", protocol: Protocol = "laptop", 
 
     spec = make_spec(protocol, method)
     values = spec.model_dump(mode="json", exclude={"protocol", "method"})
-    if json_:
-        print(json.dumps(values, indent=1))
-        return
-    for name, value in values.items():
-        print(f"{name:17} {json.dumps(value):16} {type(spec).model_fields[name].description or ''}".rstrip())
+    about = {name: field.description or "" for name, field in type(spec).model_fields.items()}
+    show(json_, values, (f"{name:17} {json.dumps(value):16} {about[name]}" for name, value in values.items()))
 
 
 @app.command()

@@ -1,9 +1,9 @@
 """`socl train`, `track`, `evaluate`, `metrics`: from data to a tracker, its boxes and its scores."""
 
 import hashlib
-import json
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -83,21 +83,18 @@ def track(
     images, count = read_frames(frames)
     boxes: list[np.ndarray] = []
 
-    def tracked():
+    def drawn_frames():
         for image in tqdm(images, total=count or None, desc="track", unit="frame"):
-            if boxes:
-                boxes.append(tracker.update(image))
-            else:
+            if not boxes:
                 tracker.init(image, box)
-                boxes.append(box)
-            yield draw_box(image, boxes[-1]) if render else None
+            boxes.append(tracker.update(image) if boxes else box)
+            yield draw_box(image, boxes[-1])
 
     start = time.perf_counter()
     if render:
-        write_clip(render, tracked())
+        write_clip(render, drawn_frames())
     else:
-        for _ in tracked():
-            pass
+        deque(drawn_frames(), maxlen=0)
     if not boxes:
         raise UsageError(f"{frames} holds no frame")
     write_boxes(out, np.array(boxes))
@@ -141,12 +138,9 @@ def evaluate(
     with tqdm(total=sum(map(len, videos)), desc=f"track {data}", unit="frame") as bar:
         scores = evaluation.evaluate(make_tracker, videos, each_frame=bar.update, each_sequence=export_boxes)
     result = evaluation.mean_scores(scores) | {"sequences": scores}
-    if json_:
-        print(json.dumps(result | {"weights": hashlib.sha256(weights.read_bytes()).hexdigest()}, indent=1))
-        return
-    for name, score in scores.items():
-        print(f"{name:24} {_percent(score)}  {score['fps']:.0f} frames a second")
-    print(f"{'mean':24} {_percent(result)}")
+    result["weights"] = hashlib.sha256(weights.read_bytes()).hexdigest()
+    lines = [f"{name:24} {_percent(score)}  {score['fps']:.0f} frames a second" for name, score in scores.items()]
+    options.show(json_, result, [*lines, f"{'mean':24} {_percent(result)}"])
 
 
 def _tracker_maker(weights: Path, device: str) -> Callable[[], object]:
@@ -201,15 +195,11 @@ def metrics(
 
     find_convention(convention)
     report = score_results(convention, read_results(boxes), read_truth(annotations), sequences)
-    if json_:
-        counts = {"convention": convention, "scored": len(report.sequences)}
-        details = {name: getattr(report, name) for name in ("sequences", "skipped", "notes")}
-        print(json.dumps(counts | report.numbers | details, indent=1))
-    else:
-        for name, values in [*report.sequences.items(), (f"{len(report.sequences)} sequences", report.numbers)]:
-            print(f"{name:24} " + "  ".join(f"{key} {100 * value:5.1f}" for key, value in values.items()))
-        for note in report.notes:
-            print(note)
+    details = {name: getattr(report, name) for name in ("sequences", "skipped", "notes")}
+    content = {"convention": convention, "scored": len(report.sequences)} | report.numbers | details
+    rows = [*report.sequences.items(), (f"{len(report.sequences)} sequences", report.numbers)]
+    lines = [f"{name:24} " + "  ".join(f"{key} {100 * each:5.1f}" for key, each in row.items()) for name, row in rows]
+    options.show(json_, content, lines + report.notes)
     for name, reason in report.skipped.items():
         print(f"skipped {name}: {reason}", file=sys.stderr)
     if report.skipped:
