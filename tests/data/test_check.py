@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 from layouts import got10k_split, lasot_sequence, otb_sequence, trackingnet_sequence
 
@@ -10,34 +12,30 @@ def states(found):
     return {finding.name: finding.state for finding in found.findings}
 
 
-def cut(path):
-    path.write_bytes(path.read_bytes()[:-40])
-
-
 def test_each_sequence_is_complete_missing_or_damaged(tmp_path):
-    home = got10k_split(tmp_path, "val", names=("good", "ghost", "rows", "cut"))
-    for image in (home / "ghost").iterdir():
-        image.unlink()
-    (home / "ghost").rmdir()
-    (home / "rows" / "00000004.jpg").write_bytes((home / "rows" / "00000003.jpg").read_bytes())
-    cut(home / "cut" / "00000002.jpg")
-    cut(home / "cut" / "00000003.jpg")
-    found = scan(f"got10k:{tmp_path}", "val")
+    spec, home = f"got10k:{tmp_path}", got10k_split(tmp_path, "val", names=("good", "ghost", "rows", "cut"))
+    shutil.rmtree(home / "ghost")
+    shutil.copy(home / "rows" / "00000003.jpg", home / "rows" / "00000004.jpg")
+    for image in ("00000002.jpg", "00000003.jpg"):
+        (home / "cut" / image).write_bytes((home / "cut" / image).read_bytes()[:-40])
+    found = scan(spec, "val")
     assert states(found) == {"good": "complete", "ghost": "missing", "rows": "damaged", "cut": "damaged"}
     details = {finding.name: finding.detail for finding in found.findings}
     assert details["good"] == "" and "no folder" in details["ghost"]
     assert "has 3 rows, but" in details["rows"] and "4 images" in details["rows"]
     assert details["cut"] == "2 of 3 images, the first: 00000002.jpg is truncated"
     assert (found.count("complete"), found.count("missing"), found.count("damaged")) == (1, 1, 2)
-    assert states(scan(f"got10k:{tmp_path}", "val", ["cut"])) == {"cut": "damaged"}
-    with pytest.raises(UsageError, match="did you mean 'rows'"):
-        scan(f"got10k:{tmp_path}", "val", ["rowss"])
-    with pytest.raises(UsageError, match="unknown split"):
-        scan(f"got10k:{tmp_path}", "dev")
+    assert states(scan(spec, "val", ["cut"])) == {"cut": "damaged"}
+    for split, names, message in (("val", ["rowss"], "did you mean 'rows'"), ("dev", None, "unknown split")):
+        with pytest.raises(UsageError, match=message):
+            scan(spec, split, names)
     with pytest.raises(DataError, match="3 of 4 sequences cannot be used, nothing was started: ghost is missing"):
-        require_complete(f"got10k:{tmp_path}", "val")
-    require_complete(f"got10k:{tmp_path}", "val", ["good"])
+        require_complete(spec, "val")
+    with pytest.raises(DataError, match="no GOT-10k split in"):
+        require_complete(spec, "train")
+    require_complete(spec, "val", ["good"])
     require_complete("composite", "dev")
+    assert scan("composite", "test").count("complete") == 48
 
 
 @pytest.mark.parametrize("make, spec, split, name, others", [
@@ -66,11 +64,10 @@ def test_the_targets_of_an_otb_folder_go_by_its_name(tmp_path):
 
 
 def test_label_files_belong_to_a_published_sequence(tmp_path):
-    home = lasot_sequence(tmp_path, "airplane-1")
-    (home / "out_of_view.txt").unlink()
+    (lasot_sequence(tmp_path, "airplane-1") / "out_of_view.txt").unlink()
     assert states(scan(f"lasot:{tmp_path}", "test")) == {"airplane-1": "complete"}
-    (own,) = scan(f"lasot:{tmp_path}", "test", ["airplane-1"], official=True).findings
-    assert own.state == "damaged" and "no out_of_view.txt" in own.detail
+    (finding,) = scan(f"lasot:{tmp_path}", "test", ["airplane-1"], official=True).findings
+    assert finding.state == "damaged" and "no out_of_view.txt" in finding.detail
 
 
 def test_a_trackingnet_sequence_lacks_its_frames_or_its_boxes(tmp_path):
@@ -80,14 +77,18 @@ def test_a_trackingnet_sequence_lacks_its_frames_or_its_boxes(tmp_path):
     assert states(scan(f"trackingnet:{tmp_path}", "train")) == {"a": "complete", "b": "missing", "c": "damaged"}
 
 
-def test_image_faults(tmp_path):
-    home = otb_sequence(tmp_path, "Deer") / "img"
-    assert image_fault(home / "0001.jpg") is None and image_fault(home / "0001.jpg", decode=True) is None
-    for content, fault in ((b"", "is no JPEG"), (b"GIF89a", "is no JPEG"), (b"\x89PNG\r\n", "is truncated")):
-        (home / "0002.jpg").write_bytes(content)
-        assert fault in image_fault(home / "0002.jpg")
-    whole = (home / "0001.jpg").read_bytes()
-    (home / "0003.jpg").write_bytes(whole[:2] + bytes(50) + whole[-2:])
-    assert image_fault(home / "0003.jpg") is None  # its ends are right
-    assert "cannot be decoded" in image_fault(home / "0003.jpg", decode=True)
-    assert "No such file" in image_fault(home / "0009.jpg")
+@pytest.mark.parametrize("content, by_ends, by_decoding", [
+    (lambda whole: whole, "", ""),
+    (lambda whole: b"", "is no JPEG", "cannot be decoded"),
+    (lambda whole: b"GIF89a", "is no JPEG", "cannot be decoded"),
+    (lambda whole: b"\x89PNG\r\n", "is truncated", "is truncated"),
+    (lambda whole: whole[:2] + bytes(50) + whole[-2:], "", "cannot be decoded"),  # its ends are right
+    (lambda whole: None, "No such file", "No such file"),
+])  # fmt: skip
+def test_image_faults(tmp_path, content, by_ends, by_decoding):
+    path = otb_sequence(tmp_path, "Deer") / "img" / "0001.jpg"
+    damaged = content(path.read_bytes())
+    path.unlink() if damaged is None else path.write_bytes(damaged)
+    for decode, fault in ((False, by_ends), (True, by_decoding)):
+        found = image_fault(path, decode) or ""
+        assert fault in found and bool(fault) == bool(found)

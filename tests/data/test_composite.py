@@ -43,11 +43,10 @@ def scene_of(video):
 def test_default_sizes(test_videos):
     sizes = {split: (plan.videos, plan.frames) for split, plan in SPLITS.items()}
     assert sizes == {"train": (64, 27), "dev": (16, 60), "test": (48, 80)}
-    assert [video.name for video in test_videos] == [f"test_{k:03d}" for k in range(12)]
-    assert all(len(video.frames) == len(video.masks) == len(video) == 80 for video in test_videos)
-    frame, mask = test_videos[0].frames[0], test_videos[0].masks[0]
-    assert frame.shape == (HEIGHT, WIDTH, 3) and frame.dtype == np.uint8
-    assert mask.shape == (HEIGHT, WIDTH) and mask.dtype == bool
+    assert [(video.name, len(video)) for video in test_videos] == [(f"test_{k:03d}", 80) for k in range(12)]
+    for images, shape, dtype in ((test_videos[0].frames, (HEIGHT, WIDTH, 3), np.uint8),
+                                 (test_videos[0].masks, (HEIGHT, WIDTH), bool)):  # fmt: skip
+        assert len(images) == 80 and images[0].shape == shape and images[0].dtype == dtype
 
 
 def test_dev_has_long_videos_whose_target_leaves_the_frame():

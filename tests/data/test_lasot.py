@@ -13,24 +13,19 @@ def names(root, split):
 
 def test_the_protocol_has_280_test_videos_of_70_categories(tmp_path):
     test, train = (lasot.LaSOT(tmp_path).official(split) for split in ("test", "train"))
-    assert (len(test), len(train), len(test.keys() | train.keys())) == (280, 1120, 1400)
-    assert len(lasot.TEST_VIDEOS) == 70 and {"airplane-1", "zebra-17", "rubicCube-19"} <= test.keys()
+    assert (len(test), len(train), len(test.keys() | train.keys()), len(lasot.TEST_VIDEOS)) == (280, 1120, 1400, 70)
+    assert {"airplane-1", "zebra-17", "rubicCube-19"} <= test.keys()
     assert test["airplane-1"].annotation == tmp_path / "airplane/airplane-1/groundtruth.txt"
 
 
-def test_without_lists_a_split_is_the_protocols_share_of_what_is_there(tmp_path):
+def test_a_split_is_what_lists_name_else_the_protocols_share_of_what_is_there(tmp_path):
     for name in ("airplane-10", "airplane-2", "airplane-1", "bear-17", "bear-2"):
         lasot_sequence(tmp_path, name)
     assert names(tmp_path, "test") == ["airplane-1", "bear-2", "bear-17"]
     assert names(tmp_path, "train") == ["airplane-2", "airplane-10"]
-
-
-def test_lists_beside_the_data_come_first(tmp_path):
-    for name in ("airplane-1", "airplane-2", "bear-3"):
-        lasot_sequence(tmp_path, name)
-    (tmp_path / "testing_set.txt").write_text("bear-3\r\nairplane-2\r\n")
-    assert names(tmp_path, "test") == ["bear-3", "airplane-2"]
-    assert names(tmp_path, "train") == ["airplane-1"]
+    (tmp_path / "testing_set.txt").write_text("bear-17\r\nairplane-2\r\n")
+    assert names(tmp_path, "test") == ["bear-17", "airplane-2"]
+    assert names(tmp_path, "train") == ["airplane-1", "airplane-10", "bear-2"]
     (tmp_path / "training_set.txt").write_text("airplane-1\nghost-1\n")
     with pytest.raises(DataError, match="ghost-1.groundtruth.txt: No such file"):
         names(tmp_path, "train")
@@ -47,27 +42,25 @@ def test_numbers_become_zero_based_and_hidden_frames_are_not_valid(tmp_path):
     np.testing.assert_allclose(lion.frames[4], picture(5), atol=2)
 
 
-def test_bad_input(tmp_path):
+@pytest.mark.parametrize("split, sequences, label, error, message", [
+    ("train", None, None, DataError, "no LaSOT train sequence in"),
+    ("val", None, None, UsageError, "unknown split of lasot:.* 'val'.*test, train"),
+    ("test", ["lion-6"], None, UsageError, "unknown sequence 'lion-6': did you mean 'lion-5'"),
+    ("test", None, "0,0", DataError, "out_of_view.txt has 2 rows, expected 3"),
+    ("test", None, "0,2,0", DataError, "out_of_view.txt, row 2: expected 0 or 1, found '2'"),
+])  # fmt: skip
+def test_bad_input(tmp_path, split, sequences, label, error, message):
     home = lasot_sequence(tmp_path, "lion-5")
-    with pytest.raises(DataError, match="no LaSOT train sequence in"):
-        data.load(f"lasot:{tmp_path}", "train")
-    with pytest.raises(UsageError, match="unknown split of lasot:.* 'val'.*test, train"):
-        data.load(f"lasot:{tmp_path}", "val")
-    with pytest.raises(UsageError, match="unknown sequence 'lion-6': did you mean 'lion-5'"):
-        data.load(f"lasot:{tmp_path}", "test", ["lion-6"])
-    (home / "out_of_view.txt").write_text("0,0")
-    with pytest.raises(DataError, match="out_of_view.txt has 2 rows, expected 3"):
-        data.load(f"lasot:{tmp_path}", "test")
-    (home / "out_of_view.txt").write_text("0,2,0")
-    with pytest.raises(DataError, match="out_of_view.txt, row 2: expected 0 or 1, found '2'"):
-        data.load(f"lasot:{tmp_path}", "test")
+    if label:
+        (home / "out_of_view.txt").write_text(label)
+    with pytest.raises(error, match=message):
+        data.load(f"lasot:{tmp_path}", split, sequences)
 
 
 def test_manifest_is_that_of_the_split(tmp_path):
     for name in ("lion-5", "lion-6"):
         lasot_sequence(tmp_path, name)
-    spec = f"lasot:{tmp_path}"
-    test, train = (data.manifest(spec, split) for split in ("test", "train"))
+    before = {split: data.manifest(f"lasot:{tmp_path}", split) for split in ("test", "train")}
     lasot_sequence(tmp_path, "lion-5", hidden=[2])
-    assert data.manifest(spec, "train") == train
-    assert data.manifest(spec, "test") != test
+    assert data.manifest(f"lasot:{tmp_path}", "train") == before["train"]
+    assert data.manifest(f"lasot:{tmp_path}", "test") != before["test"]

@@ -150,15 +150,24 @@ def test_overlap_must_be_above_and_error_at_most_the_threshold():
     assert away["success"].shape == (21,) and away["precision"].shape == (51,)
 
 
-@given(
-    st.sampled_from(list(CONVENTIONS)),
-    st.lists(st.tuples(*[st.floats(1, 500)] * 8), min_size=2, max_size=8),
-)
+@pytest.mark.parametrize("convention, perfect, lost", [
+    ("otb", 20 / 21, 20 / 21 / 5), ("lasot", 20 / 21, 20 / 21 / 5), ("got10k", 1, 0), ("trackingnet", 1, 1 / 5),
+])  # fmt: skip
+def test_a_perfect_tracker_and_one_of_nans(convention, perfect, lost):
+    nans = np.full_like(TRUTH, np.nan)
+    for boxes, expected in ((TRUTH, perfect), (nans, lost)):  # the first box is the true one, but in GOT-10k
+        assert next(iter(number(convention, boxes, TRUTH).values())) == pytest.approx(expected)
+    nans[0] = TRUTH[0]  # now there is a box to repeat
+    frozen = number(convention, np.repeat(TRUTH[:1], 5, 0), TRUTH)
+    assert (number(convention, nans, TRUTH) == frozen) == (convention in ("otb", "lasot"))
+
+
+@given(st.sampled_from(list(CONVENTIONS)), st.lists(st.tuples(*[st.floats(1, 500)] * 8), min_size=2, max_size=8))
 def test_scores_are_shares_and_inputs_stay(convention, rows):
     predicted, truth = np.split(np.array(rows), 2, axis=1)
-    kept = predicted.copy(), truth.copy()
+    before = predicted.copy(), truth.copy()
     assert all(0 <= value <= 1 + 1e-12 for value in number(convention, predicted, truth).values())
-    assert (predicted == kept[0]).all() and (truth == kept[1]).all()
+    assert (predicted == before[0]).all() and (truth == before[1]).all()
 
 
 def test_shapes_must_agree():
@@ -168,11 +177,10 @@ def test_shapes_must_agree():
         number("otbb", TRUTH, TRUTH)
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [dict(absent=np.zeros(3)), dict(cover=np.zeros((5, 2))), dict(size=(0, 0)), dict(size=(1, 2, 3)),
-     dict(boxes=TRUTH[0]), dict(boxes=np.zeros((5, 5)))],
-)  # fmt: skip
+@pytest.mark.parametrize("damage", [
+    dict(absent=np.zeros(3)), dict(cover=np.zeros((5, 2))), dict(size=(0, 0)), dict(size=(1, 2, 3)),
+    dict(boxes=TRUTH[0]), dict(boxes=np.zeros((5, 5))), dict(boxes=np.zeros((0, 4))),
+])  # fmt: skip
 def test_a_damaged_annotation_is_refused(damage):
     with pytest.raises(DataError, match="expected"):
         score_sequence("otb", TRUTH, Truth(**({"boxes": TRUTH} | damage)))
