@@ -62,10 +62,11 @@ def soft_sample_maps(pair: list[ClickView], network, compute: Compute, spec) -> 
     with torch.inference_mode():
         features = network.eval()(compute.images(images)).float().cpu()
     clipped = clip_scores(np.stack([view.scores for view in pair]).astype(np.float32), grid, spec.eta)
-    top = softmax_map(scores_at_cells(clipped, grid, spec.crop))
+    scores = scores_at_cells(clipped, grid, spec.crop)
+    top = softmax_map(scores)
     template = soft_samples.global_soft_template(features, top).flip(0)
     similarity = soft_samples.similarity_map(template, features)
-    background = soft_samples.background(top, spec.background)
+    background = soft_samples.background(scores, spec.background)
     hard = soft_samples.hard_negative_map(similarity, background, spec.tau_n)
     similarity = similarity.masked_fill(~background, torch.nan)
     return [

@@ -53,7 +53,7 @@ def _checked(share: float, what: str) -> float:
     return share
 
 
-def add_click_noise(sequence: Sequence, noise: float, seed: int) -> Sequence:
+def add_click_noise(sequence: Sequence, noise: float, seed: int | tuple[int, ...]) -> Sequence:
     """The sequence as a careless annotator clicks it: points moved by `jitter_points`, kept in the frame."""
     if not noise:
         return sequence

@@ -95,4 +95,8 @@ class Batches:
 
     def top_maps(self, batch: Batch, pixels: int) -> torch.Tensor:
         """TOP maps (B, h, w) on the feature cells of the crops that `crops` shows of the same batch."""
-        return softmax_map(scores_at_cells(self.scores[batch.rows], self.grid, pixels, batch.zoom, batch.shift))
+        return softmax_map(self.clipped_scores(batch, pixels))
+
+    def clipped_scores(self, batch: Batch, pixels: int) -> torch.Tensor:
+        """Clipped scores (B, h, w) on the feature grid of the crops that `crops` returns for the same arguments."""
+        return scores_at_cells(self.scores[batch.rows], self.grid, pixels, batch.zoom, batch.shift)

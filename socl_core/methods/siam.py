@@ -56,7 +56,7 @@ class SoclTraining(SiameseTraining, PointLabels):
     tau: float = Field(0.1, gt=0, description="temperature of the SoCL loss [R]")
     tau_n: float = Field(0.1, gt=0, description="temperature of the hard negative map [R]")
     background: float = Field(
-        0.05, gt=0, lt=1, description="cells below this share of the TOP maximum are background [R]"
+        0.4, gt=0, lt=1, description="cells whose score is below this share of the clip level are background [R]"
     )
     lst: float = Field(0.0, ge=0, description="weight of the loss of local soft templates [R]")
 
@@ -118,14 +118,15 @@ def socl_step(batches: Batches, step: int, network: SiameseNetwork) -> dict[str,
     with compute.autocast():
         features = network(batches.crops(batch, spec.crop))
     features = features.float()
-    top = batches.top_maps(batch, spec.crop)
+    scores = batches.clipped_scores(batch, spec.crop)
+    top = prior.softmax_map(scores)
     gst = soft_samples.global_soft_template(features, top)
     other = gst.roll(pairs, 0)  # the GST of the paired frame
-    sns, hard = soft_samples.soft_negative_sample(other, features, top, spec.tau_n, spec.background)
+    sns, hard = soft_samples.soft_negative_sample(other, features, scores, spec.tau_n, spec.background)
     all_gst, all_sns = gather(gst), gather(sns)  # of the whole batch: first frames, then second ones
     loss = losses.socl_loss(*all_gst.chunk(2), all_sns, spec.tau)
     if spec.lst:
-        loss = loss + spec.lst * local_part(spec, features, top, all_gst, all_sns)
+        loss = loss + spec.lst * local_part(spec, features, scores, all_gst, all_sns)
     shown = {
         "positive": F.cosine_similarity(gst, other, dim=1),
         "hard_negative": F.cosine_similarity(gst, sns.roll(pairs, 0), dim=1),
@@ -136,17 +137,17 @@ def socl_step(batches: Batches, step: int, network: SiameseNetwork) -> dict[str,
 
 
 def local_part(
-    spec: SoclTraining, features: torch.Tensor, top: torch.Tensor, all_gst: torch.Tensor, all_sns: torch.Tensor
+    spec: SoclTraining, features: torch.Tensor, scores: torch.Tensor, all_gst: torch.Tensor, all_sns: torch.Tensor
 ) -> torch.Tensor:
     """Loss of the local soft templates of this process's frames (2 b, C, H, W), first frames before second ones.
 
-    all_gst (2 B, C), all_sns (2 B, C): of the whole batch, in the same order.
+    scores (2 b, H, W): clipped. all_gst (2 B, C), all_sns (2 B, C): of the whole batch, in the same order.
     """
     pairs, videos = len(features) // 2, torch.arange(len(all_gst) // 2, device=features.device)
     video = videos[own_rows()].repeat(2)
     owner = torch.cat([videos, videos, torch.full((len(all_sns),), -1, device=features.device)])
     negatives = torch.cat([all_gst, all_sns])
-    paired = features.roll(pairs, 0), top.roll(pairs, 0)
+    paired, top = (features.roll(pairs, 0), scores.roll(pairs, 0)), prior.softmax_map(scores)
     lst = soft_samples.local_soft_templates(features, *paired, spec.tau_n, spec.background)
     parts = features.flatten(2), lst.flatten(2), top.flatten(1)
     return gather(losses.local_loss(*parts, video, negatives, owner, spec.tau)).mean()

@@ -22,12 +22,14 @@ def global_soft_template(features: torch.Tensor, top: torch.Tensor) -> torch.Ten
     return soft_pool(features, top)
 
 
-def background(top: torch.Tensor, fraction: float) -> torch.Tensor:
-    """Background selection function: cells whose TOP is below `fraction` of the map's maximum. [R]
+def background(scores: torch.Tensor, fraction: float) -> torch.Tensor:
+    """Background selection function: cells whose score is below `fraction` of the clip level. [R]
 
-    top (B, H, W). Returns (B, H, W) bool.
+    A share of the TOP map would not do: TOP is exponential in the score, so 5 % of its maximum is 3 below the clip
+    level, hardly off the plateau, and a third of the target's cells are there.
+    scores (B, H, W), clipped, so that their maximum is the clip level. Returns (B, H, W) bool.
     """
-    return top < fraction * top.amax((-2, -1), keepdim=True)
+    return scores < fraction * scores.amax((-2, -1), keepdim=True)
 
 
 def similarity_map(template: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
@@ -47,31 +49,32 @@ def hard_negative_map(similarity: torch.Tensor, background: torch.Tensor, tau: f
 
 
 def soft_negative_sample(
-    template: torch.Tensor, features: torch.Tensor, top: torch.Tensor, tau: float, fraction: float
+    template: torch.Tensor, features: torch.Tensor, scores: torch.Tensor, tau: float, fraction: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """SNS: background features that look like the template.
 
     The map selects, so no gradient runs through it [R].
-    template (B, C), the GST of the paired frame; features (B, C, H, W) and top (B, H, W) of this frame.
+    template (B, C), the GST of the paired frame; features (B, C, H, W) and clipped scores (B, H, W) of
+    this frame.
     Returns the SNS (B, C) and the hard negative map (B, H, W).
     """
     with torch.no_grad():
-        hard = hard_negative_map(similarity_map(template, features), background(top, fraction), tau)
+        hard = hard_negative_map(similarity_map(template, features), background(scores, fraction), tau)
     return soft_pool(features, hard), hard
 
 
 def local_soft_templates(
-    features: torch.Tensor, other: torch.Tensor, top_other: torch.Tensor, tau: float, fraction: float
+    features: torch.Tensor, other: torch.Tensor, scores_other: torch.Tensor, tau: float, fraction: float
 ) -> torch.Tensor:
     """LST of each cell: the target of the paired frame as that cell sees it. [A for the name, R for all else]
 
     LST(p) = sum_q A(p, q) other(:, q), with A the softmax over q of cosine(features(:, p), other(:, q)) / tau
     among the target cells of the paired frame, those that are no background. No gradient runs through A.
-    features, other (B, C, H, W); top_other (B, H, W) of `other`. Returns (B, C, H, W).
+    features, other (B, C, H, W); scores_other (B, H, W), clipped, of `other`. Returns (B, C, H, W).
     """
     own, paired = features.flatten(2), other.flatten(2)
     with torch.no_grad():
         similarity = torch.einsum("bcp,bcq->bpq", F.normalize(own, dim=1), F.normalize(paired, dim=1)) / tau
-        hidden = background(top_other, fraction).flatten(1)[:, None]
+        hidden = background(scores_other, fraction).flatten(1)[:, None]
         matched = similarity.masked_fill(hidden, -torch.inf).softmax(-1)
     return torch.einsum("bpq,bcq->bcp", matched, paired).reshape(features.shape)

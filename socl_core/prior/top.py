@@ -18,6 +18,7 @@ from socl_core.errors import UsageError
 from socl_core.geometry import SEARCH, Grid, resample, to_frame
 
 LATTICE = 4  # pixels between two points of a stored score map
+SHARPNESS = 16.0  # highest score of a map; the median clip level of raw sums on composite videos is 15
 
 
 def check_eta(eta: float) -> float:
@@ -57,9 +58,15 @@ def lattice() -> np.ndarray:
 
 
 def score_map(windows, centre, side: float) -> np.ndarray:
-    """Score map of scored windows on the lattice of the search crop at `centre`, `side`: (G, G) float64."""
+    """Score map of scored windows on the lattice of the search crop at `centre`, `side`: (G, G) float64, scaled. [R]
+
+    S(p) is `SHARPNESS` times the share of the objectness whose windows hold p. All of them hold the click, so that
+    there it is `SHARPNESS` on every frame. Raw sums depend on how many windows a frame likes: with them the same clip
+    fraction is a wide plateau on one frame and a single cell on another.
+    """
     x, y = (to_frame(lattice(), c, side, SEARCH) + 0.5 for c in centre)
-    return window_sum(windows.boxes, windows.scores, x, y).numpy()
+    shares = np.asarray(windows.scores) / max(float(np.sum(windows.scores)), np.finfo(float).tiny)
+    return SHARPNESS * window_sum(windows.boxes, shares, x, y).numpy()
 
 
 def feature_region(scores, grid: Grid) -> torch.Tensor:

@@ -21,7 +21,7 @@ class Windows:
     boxes: np.ndarray
     scores: np.ndarray
 
-    def size(self, power: float = 8.0) -> float:
+    def size(self, power: float = 2.0) -> float:
         """Side (square root of area) of the target: geometric mean over windows weighted by score^power. [R]"""
         weights = (self.scores / max(self.scores.max(), 1e-12)) ** power + 1e-12
         return float(np.exp(0.5 * np.average(np.log(self.boxes[:, 2] * self.boxes[:, 3]), weights=weights)))

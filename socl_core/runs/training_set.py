@@ -33,10 +33,15 @@ def training_crops(spec: TrainedSpec) -> CropStore:
 
 
 def open_store(name: str, spec: TrainedSpec, cut: Cut, split: str = "train") -> CropStore:
-    """The crop store of a data set's split, built first where it is not there. Point rules see points only."""
+    """The crop store of a data set's split, built first where it is not there. Point rules see points only.
+
+    Noisy clicks differ from seed to seed, as those of another annotator would: a store each.
+    """
     from_points = methods.find(spec.method).labels == "points"
     noise = spec.point_noise if from_points else 0.0
-    content = training_content(name, split, spec.videos, spec.frames) + (f"-noise{noise:g}" if noise else "")
+    content = training_content(name, split, spec.videos, spec.frames)
+    if noise:
+        content += f"-noise{noise:g}-{spec.seed}"
     kind = f"{cut.rule}-{cut.pixels}-{cut.exemplars:.3g}"
     folder = CACHE / "crops" / f"{code_hash(*CROP_CODE, data.layout_module(name))}-{content}-{kind}"
     if (folder / "index.json").exists():
@@ -47,7 +52,7 @@ def open_store(name: str, spec: TrainedSpec, cut: Cut, split: str = "train") -> 
     with lock(CACHE / "locks" / shared.name, "builds crops", patience=math.inf):
         sequences = [keep_evenly(s, spec.frames) for s in data.load(name, split, videos=spec.videos, cache=CACHE)]
         if from_points:
-            clicked = [add_click_noise(sequence, noise, video) for video, sequence in enumerate(sequences)]
+            clicked = [add_click_noise(sequence, noise, (spec.seed, k)) for k, sequence in enumerate(sequences)]
             sequences = [sequence.point_view() for sequence in clicked]
         return build_store(sequences, folder, cut, priors)
 

@@ -102,9 +102,9 @@ def test_soft_samples_are_those_of_a_training_step():
     batches = Batches(two_videos, spec, compute)
     plain = Batch.plain(torch.tensor([0, 1]))
     features = network(batches.crops(plain, spec.crop)).float()
-    top = batches.top_maps(plain, spec.crop)
+    scores, top = batches.clipped_scores(plain, spec.crop), batches.top_maps(plain, spec.crop)
     template = soft_samples.global_soft_template(features, top).flip(0)
-    _, hard = soft_samples.soft_negative_sample(template, features, top, spec.tau_n, spec.background)
+    _, hard = soft_samples.soft_negative_sample(template, features, scores, spec.tau_n, spec.background)
     for maps, wanted_top, wanted_hard in zip(soft_sample_maps(views[:2], network, compute, spec), top, hard):
         np.testing.assert_allclose(maps["top"], wanted_top, rtol=1e-4, atol=1e-7)
         np.testing.assert_allclose(maps["hard"], wanted_hard, rtol=1e-3, atol=1e-6)

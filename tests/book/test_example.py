@@ -38,9 +38,9 @@ def test_the_calls_of_the_pages_give_the_loss_of_step_0(example):
     spec, batches, batch = example.batches.spec, example.batches, example.batch
     with batches.compute.autocast():
         features = new_network(spec).train()(batches.crops(batch, spec.crop)).float()
-    top = batches.top_maps(batch, spec.crop)
+    scores, top = batches.clipped_scores(batch, spec.crop), batches.top_maps(batch, spec.crop)
     g = global_soft_template(features, top).detach()
-    n, _ = soft_negative_sample(g.roll(example.pairs, 0), features, top, spec.tau_n, spec.background)
+    n, _ = soft_negative_sample(g.roll(example.pairs, 0), features, scores, spec.tau_n, spec.background)
     step = socl_step(batches, 0, new_network(spec).train())
     loss = socl_loss(*g.chunk(2), n, spec.tau).item()
     assert loss == pytest.approx(step["loss"].item(), rel=1e-5)

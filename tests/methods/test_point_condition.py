@@ -1,5 +1,6 @@
 """The point condition sees points: no box is read, and no box size has any effect."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +11,10 @@ from tiny import disc_video, random_store
 from socl_core.data.annotation import BOX_OVER_POINT
 from socl_core.geometry import box_centres
 from socl_core.methods.batches import Batches
+from socl_core.methods.crops import Cut
 from socl_core.methods.training import Training
 from socl_core.models.device import Compute
+from socl_core.prior.objectness import LIKELIHOODS
 from socl_core.prior.scale import SCALE_RULES
 from socl_core.runs import training_set
 from socl_core.runs.spec import make_spec
@@ -154,3 +157,21 @@ def test_transt_gets_whole_videos_at_the_cost_of_the_points():
     assert len(chosen) == 2 and all((store.video == v).sum() == (store.video[rows] == v).sum() for v in chosen)
     points = training_set.affordable_rows(store, make_spec("laptop", "socl-transt", seed=1), np.random.default_rng(0))
     assert len(points) == len(store.images)
+
+
+@pytest.mark.parametrize("rule", [*SCALE_RULES, "best", "centred"])
+def test_the_noisy_clicks_of_two_seeds_differ(world, rule):
+    world("discs", videos_of())
+    stores = [
+        training_set.open_store("composite", spec_of("socl-siam", seed=seed, point_noise=noise), Cut(rule))
+        for seed, noise in ((0, 0.2), (1, 0.2), (0, 0.2), (0, 0.0), (1, 0.0))
+    ]
+    first, other, again, exact, exact_other = (np.array(store.images) for store in stores)
+    assert not np.array_equal(first, other) and not np.array_equal(first, exact)
+    assert np.array_equal(first, again) and np.array_equal(exact, exact_other)
+
+
+def test_the_likelihoods_of_the_cues_are_learned_from_no_video():
+    """The one thing about sizes that the point condition reads is fitted on scenes of no data set."""
+    source = json.loads(LIKELIHOODS.read_text())["provenance"]
+    assert source["command"].startswith("python bench/fit_objectness.py") and source["data"].endswith("of no data set")

@@ -49,8 +49,8 @@ def slow_similarity(template, features):
                      for i in range(b)])  # fmt: skip
 
 
-def slow_background(top, fraction):
-    return np.array([[[value < fraction * one.max() for value in row] for row in one] for one in top])
+def slow_background(scores, fraction):
+    return np.array([[[value < fraction * one.max() for value in row] for row in one] for one in scores])
 
 
 def slow_hard(similarity, mask, tau):

@@ -100,7 +100,7 @@ def test_the_same_image_gives_the_same_windows_and_is_not_changed():
 
 def test_size_is_the_weighted_geometric_mean():
     windows = Windows(np.array([[0, 0, 4, 9], [0, 0, 20, 20.0]]), np.array([1.0, 0.5]))
-    weights = np.array([1, 0.5**8])
+    weights = np.array([1, 0.5**2])
     expected = np.exp((weights * np.log([6, 20])).sum() / weights.sum())
     assert windows.size() == pytest.approx(expected)
     assert windows.size(power=0) == pytest.approx(np.sqrt(6 * 20))

@@ -24,7 +24,7 @@ def test_best_is_the_window_of_the_highest_score():
 
 def test_centred_weighs_scores_and_the_place_of_the_click():
     point = np.array([50.0, 40])
-    one = Windows(around(50, 40, (20, 10), (40, 40)), np.array([1.0, 0.01]))
+    one = Windows(around(50, 40, (20, 10), (40, 40)), np.array([1.0, 1e-5]))
     np.testing.assert_allclose(centred(one, point), GROWTH * np.array([20, 10]), rtol=1e-6)
     both = Windows(around(50, 40, (10, 10), (40, 20)), np.array([0.7, 0.7]))
     np.testing.assert_allclose(centred(both, point), GROWTH * np.sqrt([400, 200]), rtol=1e-6)

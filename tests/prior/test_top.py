@@ -12,16 +12,19 @@ from socl_core.geometry import SEARCH, Grid
 from socl_core.models import alexnet, resnet
 from socl_core.prior.top import (
     LATTICE,
+    SHARPNESS,
     check_eta,
     clip_level,
     entropy,
     feature_region,
     lattice,
     mass_inside,
+    score_map,
     softmax_map,
     top_at_cells,
     window_sum,
 )
+from socl_core.prior.windows import Windows
 
 ETAS = [0.01, 0.05, 0.1, 0.15, 0.2, 0.5, 1.0]
 
@@ -201,3 +204,21 @@ def test_a_top_map_on_cells_clips_the_lattice_and_then_averages(grid, block, eta
         np.testing.assert_allclose(found, slow_softmax(middle), rtol=1e-9)
     # The page of the eta widget is given the region alone.
     np.testing.assert_allclose(top_at_cells(region, grid, eta), top_at_cells(scores, grid, eta), rtol=1e-9)
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1.0, 40.0])
+def test_a_score_map_is_the_share_of_the_objectness_whose_windows_hold_a_place(factor):
+    """Whatever the frame's windows score, the click has the highest score, the same on every frame."""
+    rng = np.random.default_rng(0)
+    sizes = rng.uniform(10, 80, (30, 2))
+    boxes = np.concatenate([np.array([100.0, 90]) - rng.uniform(0.2, 0.8, (30, 2)) * sizes, sizes], 1)
+    scores = factor * rng.uniform(0, 1, 30)
+    found = score_map(Windows(boxes, scores), (100.0, 90.0), 120.0)
+    places = (lattice() - (SEARCH - 1) / 2) * 120 / SEARCH + 0.5
+    for row in (0, 13, 31, 40):
+        for column in (5, 31, 50):
+            x, y = 100 + places[column], 90 + places[row]
+            held = [s for (a, b, w, h), s in zip(boxes, scores) if a <= x < a + w and b <= y < b + h]
+            assert found[row, column] == pytest.approx(SHARPNESS * sum(held) / sum(scores))
+    assert found.max() == pytest.approx(SHARPNESS) and found[31:33, 31:33].min() > 0.9 * SHARPNESS
+    np.testing.assert_array_equal(score_map(Windows(boxes, 0 * scores), (100.0, 90.0), 120.0), 0)
