@@ -50,8 +50,8 @@ def scan(
     except DataError as error:
         cause = str(error)
     if official:
-        there = {place.images for place in places.values()}
-        places |= {name: place for name, place in layout.official(split).items() if place.images not in there}
+        folders = {place.images for place in places.values()}
+        places |= {name: place for name, place in layout.official(split).items() if place.images not in folders}
     unnamed = max(0, layout.counts.get(split, 0) - len(places)) if official and sequences is None else 0
     rows = progress(select(places, sequences).items())
     return Scan([_finding(layout, name, place, official, decode) for name, place in rows], unnamed, cause)

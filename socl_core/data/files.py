@@ -23,9 +23,8 @@ def write_atomic(path: Path | str, content: bytes | str) -> None:
     The bytes go to a temporary name in the same folder, reach the disk (fsync), and are renamed. On any
     failure the temporary is removed and `path` is as before. Raises `DataError` when the system refuses.
     """
-    path = Path(path)
+    path, data = Path(path), content.encode() if isinstance(content, str) else content
     require_regular(path)
-    data = content.encode() if isinstance(content, str) else content
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,9 +75,8 @@ def read_own_boxes(path: Path | str, frames: int) -> np.ndarray:
     """Boxes (frames, 4) that `write_boxes` wrote. Raises `DataError` for a file that is not whole."""
     text = read_text(path)
     if not text.endswith("\n") or text.count("\n") != frames:  # a cut number would still be one
-        raise DataError(
-            f"{path} is cut off: expected {frames} whole lines; delete it to have the sequence tracked again"
-        )
+        remedy = "delete it to have the sequence tracked again"
+        raise DataError(f"{path} is cut off: expected {frames} whole lines; {remedy}")
     return read_boxes(path)
 
 
@@ -90,7 +88,15 @@ def read_boxes(path: Path | str) -> np.ndarray:
     """
     if not (lines := read_text(path).rstrip().splitlines()):
         raise DataError(f"{path} is empty: expected one box a line, {BOX_FORMAT}")
-    return np.array([_numbers(path, row, line) for row, line in enumerate(lines, 1)])
+    boxes = []
+    for row, line in enumerate(lines, 1):
+        try:
+            boxes.append([float(field) for field in re.split(r"\s*,\s*|\s+", line.strip())])
+        except ValueError:
+            boxes.append([])
+        if len(boxes[-1]) != 4:
+            raise DataError(f"{path}, row {row}: expected {BOX_FORMAT}, found '{line.strip()[:60]}'")
+    return np.array(boxes)
 
 
 def read_annotation(path: Path | str, negative: bool = False) -> np.ndarray:
@@ -113,14 +119,14 @@ def read_labels(path: Path | str, rows: int, valid: range) -> np.ndarray:
     Raises `DataError` naming the file and entry.
     """
     words = read_text(path).replace(",", " ").split()
-    values = {str(value): value for value in valid}
-    if not values.keys() >= set(words):
-        row, word = next((row, word) for row, word in enumerate(words, 1) if word not in values)
-        expected = f"{valid[0]} {'to' if len(valid) > 2 else 'or'} {valid[-1]}"
-        raise DataError(f"{path}, row {row}: expected {expected}, found '{word[:40]}'")
+    known = set(map(str, valid))
+    for row, word in enumerate(words, 1):
+        if word not in known:
+            expected = f"{valid[0]} {'to' if len(valid) > 2 else 'or'} {valid[-1]}"
+            raise DataError(f"{path}, row {row}: expected {expected}, found '{word[:40]}'")
     if len(words) != rows:
         raise DataError(f"{path} has {len(words)} rows, expected {rows}, one a frame")
-    return np.array([values[word] for word in words])
+    return np.array(words, int)
 
 
 def read_text(path: Path | str) -> str:
@@ -183,15 +189,3 @@ def image_size(path: Path) -> tuple[int, int]:
             return image.size[::-1] if image.getexif().get(ORIENTATION, 1) >= 5 else image.size
     except (OSError, Image.DecompressionBombError) as error:
         raise DataError(f"image {path} cannot be decoded: expected a JPEG or PNG") from error
-
-
-def _numbers(path: Path | str, row: int, line: str) -> list[float]:
-    """The four numbers of one line."""
-    fields = re.split(r"\s*,\s*|\s+", line.strip())
-    try:
-        numbers = [float(field) for field in fields]
-    except ValueError:
-        numbers = []
-    if len(numbers) != 4:
-        raise DataError(f"{path}, row {row}: expected {BOX_FORMAT}, found '{line.strip()[:60]}'")
-    return numbers

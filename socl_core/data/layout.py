@@ -116,7 +116,10 @@ class Layout(ABC):
         """A hash of the images' paths and sizes and of the annotations' contents; not of places nor times."""
         digest = hashlib.sha256(type(self).__module__.rpartition(".")[2].encode())
         parts = self.contents(split)
-        rows = [row for part in parts for row in self._files(part, f"{part.name}/" if len(parts) > 1 else "")]
+        try:
+            rows = [row for part in parts for row in self._files(part, f"{part.name}/" if len(parts) > 1 else "")]
+        except OSError as error:  # no permission, or links in a circle
+            raise DataError(f"cannot read {self.folder}: {error}") from None
         for name, content in sorted(rows):
             digest.update(f"\n{name}\0".encode() + content)
         return digest.hexdigest()[:16]

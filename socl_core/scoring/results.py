@@ -40,17 +40,17 @@ def read_results(path: Path) -> dict[str, list[np.ndarray] | DataError]:
     """
     if not path.is_dir():
         return {name: [boxes] for name, boxes in _read_npz(path).items()}
-    found: dict[str, list[np.ndarray] | DataError] = {}
+    results: dict[str, list[np.ndarray] | DataError] = {}
     for file in [*sorted(path.glob("*.txt")), *sorted(path.glob("*/*_[0-9][0-9][0-9].txt"))]:
         name = file.stem if file.parent == path else file.parent.name
         try:
-            if isinstance(earlier := found.setdefault(name, []), list):
+            if isinstance(earlier := results.setdefault(name, []), list):
                 earlier.append(read_boxes(file))
         except DataError as error:
-            found[name] = error
-    if not found:
+            results[name] = error
+    if not results:
         raise DataError(f"{path} holds no result: expected NAME.txt or NAME/NAME_001.txt")
-    return found
+    return results
 
 
 def read_truth(path: Path) -> dict[str, Truth]:
@@ -65,29 +65,29 @@ def read_truth(path: Path) -> dict[str, Truth]:
     if not path.is_dir():
         return _npz_truth(path)
     files = sorted([*path.glob("*/groundtruth.txt"), *path.glob("*/*/groundtruth.txt")])  # LaSOT: in its category
-    found = {file.parent.name: _folder_truth(file.parent) for file in files}
-    if len(found) < len(files):
+    truth = {file.parent.name: _folder_truth(file.parent) for file in files}
+    if len(truth) < len(files):
         raise DataError(f"{path} holds two sequences of one name; expected one folder a sequence")
     if next(path.glob("*/groundtruth_rect*.txt"), None):
         for name, place in otb.OTB(path).find("test").items():
-            found[name] = Truth(otb.evaluated(place.images.parent.name, read_boxes(place.annotation)))
-    if not found:
+            truth[name] = Truth(otb.evaluated(place.images.parent.name, read_boxes(place.annotation)))
+    if not truth:
         absent = {file.stem: _numbers(file) for file in path.glob("absent/*.txt")}
-        found = {file.stem: Truth(read_boxes(file), absent.get(file.stem)) for file in sorted(path.glob("*.txt"))}
-    if not found:
+        truth = {file.stem: Truth(read_boxes(file), absent.get(file.stem)) for file in sorted(path.glob("*.txt"))}
+    if not truth:
         raise DataError(f"{path} holds no annotation: expected NAME.txt, or NAME/groundtruth.txt or _rect.txt")
-    return found
+    return truth
 
 
 def _npz_truth(path: Path) -> dict[str, Truth]:
-    found: dict[str, dict[str, np.ndarray]] = {}
+    parts: dict[str, dict[str, np.ndarray]] = {}
     for key, array in _read_npz(path).items():
-        name, sign, kind = key.rpartition(":")
-        name, kind = (name, kind) if sign and kind in EXTRAS else (key, "boxes")
-        found.setdefault(name, {})[kind] = array
-    if orphans := [name for name, arrays in found.items() if "boxes" not in arrays]:
+        name, _, kind = key.rpartition(":")
+        name, kind = (name, kind) if kind in EXTRAS else (key, "boxes")
+        parts.setdefault(name, {})[kind] = array
+    if orphans := [name for name, arrays in parts.items() if "boxes" not in arrays]:
         raise DataError(f"{path} holds more of {orphans[0]}, but no boxes of that name")
-    return {name: Truth(**arrays) for name, arrays in found.items()}
+    return {name: Truth(**arrays) for name, arrays in parts.items()}
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
@@ -159,11 +159,11 @@ def chosen_names(wanted: str | None, truth: Iterable[str]) -> list[str]:
     by_name = {canonical(name): name for name in truth}
     if "," not in wanted and wanted.lower().startswith("otb") and canonical(wanted) not in {*by_name, *otb.LISTS}:
         raise unknown("list of sequences", wanted, otb.LISTS)
-    found: list[str] = []
+    chosen: list[str] = []
     for name in otb.LISTS.get(wanted) or [name.strip() for name in wanted.split(",")]:
         pattern = re.compile(re.escape(canonical(name)) + r"(-\d+)?")
-        found += [own for key, own in by_name.items() if pattern.fullmatch(key)] or [name]
-    return list(dict.fromkeys(found))
+        chosen += [known for key, known in by_name.items() if pattern.fullmatch(key)] or [name]
+    return list(dict.fromkeys(chosen))
 
 
 def score_results(
@@ -171,28 +171,28 @@ def score_results(
 ) -> Report:
     """Scores of result boxes by a convention. Raises `UsageError` when no sequence can be scored."""
     report = Report()
-    by_name = {canonical(name): found for name, found in results.items()}
     for names, what in ((results, "results"), (truth, "annotations")):
         if len({canonical(name) for name in names}) < len(names):
             raise DataError(f"two {what} differ only in case or punctuation of their names; expected one a sequence")
+    by_name = {canonical(name): repetitions for name, repetitions in results.items()}
     for name in chosen_names(wanted, truth):
         try:
             if name not in truth:
                 raise DataError("not among the annotations")
-            found = by_name.get(canonical(name), DataError("not among the results"))
-            if isinstance(found, DataError):
-                raise found
-            own = [_score(convention, name, boxes, truth[name], report.notes) for boxes in found]
-            report.sequences[name], report.scores[name] = summary(convention, own), own
+            repetitions = by_name.get(canonical(name), DataError("not among the results"))
+            if isinstance(repetitions, DataError):
+                raise repetitions
+            scores = [_score(convention, name, boxes, truth[name], report.notes) for boxes in repetitions]
+            report.sequences[name], report.scores[name] = summary(convention, scores), scores
         except DataError as error:
             report.skipped[name] = str(error)
     if wanted is None:
-        known = set(map(canonical, truth))
-        report.skipped |= {name: "no annotation" for name in results if canonical(name) not in known}
+        annotated = set(map(canonical, truth))
+        report.skipped |= {name: "no annotation" for name in results if canonical(name) not in annotated}
     if not report.scores:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in list(report.skipped.items())[:3])
         raise UsageError(f"no sequence can be scored ({reasons})")
-    report.numbers = summary(convention, [score for own in report.scores.values() for score in own])
+    report.numbers = summary(convention, [score for scores in report.scores.values() for score in scores])
     return report
 
 
