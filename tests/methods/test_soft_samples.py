@@ -3,9 +3,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from socl_core.methods.soft_samples import (
     background,
@@ -74,14 +71,6 @@ def test_soft_pool_and_gst_are_the_weighted_sum(size):
         np.testing.assert_allclose(pool(*tensors(features, top)), slow_pool(features, top), rtol=1e-12)
 
 
-def test_a_gst_of_a_one_hot_map_is_that_cell():
-    features, _, _ = samples(2, 3, 4, 5)
-    top = np.zeros((2, 4, 5))
-    top[0, 1, 2] = top[1, 3, 0] = 1
-    found = global_soft_template(*tensors(features, top))
-    np.testing.assert_array_equal(found, [features[0, :, 1, 2], features[1, :, 3, 0]])
-
-
 @pytest.mark.parametrize("fraction", [0.01, 0.05, 0.5, 0.99])
 @pytest.mark.parametrize("size", SIZES)
 def test_background_is_below_a_share_of_each_maps_own_maximum(size, fraction):
@@ -141,24 +130,6 @@ def test_sns_is_the_four_steps_in_their_order(size, fraction, tau):
     np.testing.assert_allclose(sns, slow_pool(features, expected), rtol=1e-8, atol=1e-12)
 
 
-def test_sns_of_a_uniform_map_is_the_zero_vector():
-    features, template, _ = samples(2, 3, 4, 4)
-    sns, hard = soft_negative_sample(*tensors(template, features, np.full((2, 4, 4), 1 / 16)), 0.1, 0.05)
-    assert (sns == 0).all() and (hard == 0).all()
-
-
-def test_sns_finds_the_distractor_and_leaves_the_target_out():
-    """A background cell that looks like the template wins; the target looks so as well and is masked."""
-    features = torch.nn.functional.normalize(torch.randn(1, 16, 5, 5, generator=torch.manual_seed(0)), dim=1)
-    template = torch.nn.functional.normalize(torch.randn(1, 16), dim=1)
-    features[0, :, 2, 2] = features[0, :, 0, 4] = template[0]
-    top = torch.zeros(1, 5, 5)
-    top[0, 2, 2] = 1.0
-    sns, hard = soft_negative_sample(template, features, top, 0.05, 0.05)
-    assert hard[0, 0, 4] > 0.9 and hard[0, 2, 2] == 0
-    assert float(torch.cosine_similarity(sns, template)) > 0.95
-
-
 def test_gradient_reaches_features_through_the_pooling_alone():
     features, template, top = tensors(*samples(2, 3, 4, 5))
     features.requires_grad_(), template.requires_grad_()
@@ -166,20 +137,6 @@ def test_gradient_reaches_features_through_the_pooling_alone():
     sns.sum().backward()
     assert not hard.requires_grad and template.grad is None
     np.testing.assert_allclose(features.grad, hard[:, None].expand_as(features))
-
-
-@given(
-    similarity=arrays(np.float32, (2, 4, 3), elements=st.floats(-1, 1, width=32)),
-    mask=arrays(bool, (2, 4, 3)),
-    tau=st.floats(0.01, 2),
-)
-def test_a_hard_negative_map_is_a_distribution_or_nothing(similarity, mask, tau):
-    hard = hard_negative_map(*tensors(similarity, mask), tau).numpy()
-    assert np.isfinite(hard).all() and (hard >= 0).all() and (hard[~mask] == 0).all()
-    np.testing.assert_allclose(hard.sum((1, 2)), mask.any((1, 2)), atol=1e-5)
-    for one, s, m in zip(hard, similarity, mask, strict=True):
-        if m.any():
-            assert one[m].argmax() == s[m].argmax() or one[m].max() == one[m][s[m].argmax()]
 
 
 def slow_local(features, other, top, tau, fraction):

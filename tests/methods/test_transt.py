@@ -24,8 +24,16 @@ from socl_core.scoring.metrics import iou
 from socl_core.trackers.transt import TransTTracker
 
 CPU = Compute(torch.device("cpu"), False)
-TINY = {"width": 0.0625, "search_size": 64, "dim": 16, "layers": 1, "attention_heads": 2, "hidden": 16,
-        "batch": 3, "steps": 2}
+TINY = {
+    "width": 0.0625,
+    "search_size": 64,
+    "dim": 16,
+    "layers": 1,
+    "attention_heads": 2,
+    "hidden": 16,
+    "batch": 3,
+    "steps": 2,
+}
 
 
 def spec_of(method="transt", **changes):
@@ -74,11 +82,6 @@ def test_positions_are_the_loop_over_cells_and_wavelengths(rows, columns, dim):
                     angle = 2 * math.pi * (place + 1) / count / 10000 ** (i / (dim // 4))
                     expected += [math.sin(angle), math.cos(angle)]
             np.testing.assert_allclose(found[row * columns + column], expected, atol=1e-5)
-
-
-def test_every_position_is_another():
-    place = sine_positions(16, 16, 64)
-    assert (torch.cdist(place, place) + 9 * torch.eye(256)).min() > 0.05
 
 
 def test_a_fusion_layer_looks_at_both_maps_and_ignores_the_order_of_the_other():

@@ -90,15 +90,6 @@ def test_superpixel_straddling_is_its_formula(kinds):
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_straddling_is_one_for_a_window_that_is_a_superpixel_and_falls_when_it_cuts_one():
-    labels = np.zeros((1, 8, 8), int)
-    labels[0, 2:6, 2:6] = 1
-    rectangles = np.array([[[2, 2, 6, 6], [2, 2, 4, 6]]])
-    planes = planes_of(labels)
-    found = cues.superpixel_straddling(sums_of(planes, rectangles), planes.sum((1, 2)), torch.tensor([[16, 8]]))
-    np.testing.assert_allclose(found, [[1, 0]])
-
-
 def test_colour_contrast_is_the_chi_square_distance():
     rng = np.random.default_rng(0)
     inside, ring = rng.integers(0, 5, (20, 6)), rng.integers(0, 5, (20, 6)) * rng.integers(1, 9, (20, 1))
@@ -211,10 +202,6 @@ def test_a_batch_is_its_images_one_by_one():
         alone = cue_values(images[i : i + 1], boxes[i : i + 1], CUES)
         for name in CUES:
             np.testing.assert_allclose(together[name][i], alone[name][0], rtol=1e-5, atol=1e-7)
-
-
-def test_edge_density_of_an_empty_window_is_zero():
-    np.testing.assert_array_equal(cues.edge_density(torch.tensor([3.0, 0]), torch.tensor([12, 0])), [0.25, 0])
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")

@@ -36,19 +36,6 @@ def test_windows_lie_in_the_image_and_hold_the_point(u, v, width, height):
     assert (low <= point + 1e-9).all() and (point <= high + 1e-9).all()
 
 
-def test_objectness_returns_windows_in_pixels_of_the_image():
-    """A larger image is worked on reduced; windows hold the point in its own pixels (centre at + 0.5)."""
-    image = np.random.default_rng(0).integers(0, 256, (200, 330, 3), np.uint8)
-    for point in [(0, 0), (329, 199), (100.25, 60.5)]:
-        found = objectness(image, point)
-        low, high = found.boxes[:, :2], found.boxes[:, :2] + found.boxes[:, 2:]
-        edge = np.array(point) + 0.5
-        assert (low <= edge + 1).all() and (edge <= high + 1).all()
-        assert (low >= 0).all() and (high <= np.array([330, 200]) + 1.5).all()
-        assert found.scores.shape == (len(found.boxes),)
-        assert found.scores.min() >= 0 and found.scores.max() <= 1
-
-
 @pytest.mark.parametrize("radius", [8, 10, 12, 14, 16, 20])
 def test_the_best_windows_are_on_the_disc(radius):
     """Several share the highest score: the cues' histograms end in open bins."""
@@ -58,19 +45,6 @@ def test_the_best_windows_are_on_the_disc(radius):
     best = overlap[found.scores == found.scores.max()]
     assert best.mean() > 0.5 and best.mean() > 1.5 * overlap.mean()
     assert 0.6 * side < found.size() < 1.5 * side
-
-
-@pytest.mark.parametrize("value", [0, 128, 255])
-def test_a_uniform_image_has_finite_scores_and_a_finite_size(value):
-    found = objectness(np.full((HEIGHT, WIDTH, 3), value, np.uint8), (40, 30))
-    assert np.isfinite(found.scores).all()
-    assert 0 < found.size() < HEIGHT
-
-
-@pytest.mark.parametrize("point", [(0, 0), (95, 71), (0, 71), (95, 30)])
-def test_a_point_on_the_border_is_fine(point):
-    found = objectness(disc_frame(np.random.default_rng(0), (40, 30), 11), point)
-    assert np.isfinite(found.scores).all() and (found.boxes[:, 2:] > 0).all()
 
 
 @pytest.mark.parametrize(

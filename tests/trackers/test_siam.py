@@ -125,9 +125,3 @@ def test_check_box_keeps_what_is_fine():
 def test_a_grey_image_is_refused_with_a_clear_error(backbone):
     with pytest.raises(SoclError):
         tracker_of(backbone).init(video(1)[0][0][..., 0], [80, 60, 30, 30])
-
-
-def test_the_backbone_is_in_evaluation_mode(backbone):
-    backbone.train()
-    tracker_of(backbone)
-    assert not backbone.training
