@@ -1,4 +1,4 @@
-"""TransT: attention against a slow transcription, its parts, its losses, a training step and its tracker."""
+"""TransT: attention against torch's own, its parts, its losses, a training step and its tracker."""
 
 import math
 from dataclasses import replace
@@ -40,34 +40,20 @@ def spec_of(method="transt", **changes):
     return make_spec("laptop", method, **TINY | changes)
 
 
-def slow_attention(module, query, key, value):
-    """softmax(q k / sqrt(d)) v, one head and one query at a time."""
-    weights = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
-    q, k, v = (x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
-               for name, x in (("query", query), ("key", key), ("value", value)))  # fmt: skip
-    size = q.shape[-1] // module.heads
-    out = np.zeros_like(q)
-    for sample_ in range(len(q)):
-        for head in range(module.heads):
-            part = slice(head * size, (head + 1) * size)
-            for i, one in enumerate(q[sample_, :, part]):
-                scores = np.array([one @ other / math.sqrt(size) for other in k[sample_, :, part]])
-                share = np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()
-                out[sample_, i, part] = sum(s * row for s, row in zip(share, v[sample_, :, part], strict=True))
-    return out @ weights["out.weight"].T + weights["out.bias"]
-
-
 @pytest.mark.parametrize("length, others, dim, heads", [(3, 5, 8, 1), (4, 2, 8, 4), (1, 1, 4, 2)])
-def test_attention_is_the_loop_over_heads_and_queries(length, others, dim, heads):
-    rng = np.random.default_rng(length)
-    query = rng.normal(size=(2, length, dim)).astype(np.float32)
-    key, value = rng.normal(size=(2, 2, others, dim)).astype(np.float32)
-    torch.manual_seed(0)
+def test_attention_is_torchs_with_the_same_weights(length, others, dim, heads):
+    torch.manual_seed(length)
+    query, (key, value) = torch.randn(2, length, dim), torch.randn(2, 2, others, dim)
     module = Attention(dim, heads, 0.5).eval()  # evaluation drops nothing
+    reference = torch.nn.MultiheadAttention(dim, heads, batch_first=True)
+    layers = module.query, module.key, module.value
     with torch.inference_mode():
-        found = module(*map(torch.from_numpy, (query, key, value)))
-    assert found.shape == (2, length, dim)
-    np.testing.assert_allclose(found, slow_attention(module, query, key, value), atol=1e-5)
+        reference.in_proj_weight.copy_(torch.cat([layer.weight for layer in layers]))
+        reference.in_proj_bias.copy_(torch.cat([layer.bias for layer in layers]))
+        reference.out_proj.load_state_dict(module.out.state_dict())
+        found = module(query, key, value)
+        assert found.shape == (2, length, dim)
+        torch.testing.assert_close(found, reference(query, key, value)[0])
 
 
 @pytest.mark.parametrize("rows, columns, dim", [(2, 3, 8), (4, 4, 16)])

@@ -72,13 +72,6 @@ def test_rectangle_sums_are_sums_over_pixels(height, width):
         np.testing.assert_allclose(found[image], expected, rtol=1e-4, atol=1e-4)
 
 
-def test_one_hot_planes_count_labels_of_all_images():
-    labels = np.array([[[7, 7], [0, 7]], [[3, 3], [3, 0]]])  # labels need not be 0, 1, 2, ...
-    planes = planes_of(labels)
-    np.testing.assert_array_equal(planes.sum((1, 2)), [[1, 0, 3], [1, 3, 0]])
-    np.testing.assert_array_equal(planes.sum(-1), np.ones(labels.shape))
-
-
 @pytest.mark.parametrize("kinds", [1, 2, 6])
 def test_superpixel_straddling_is_its_formula(kinds):
     rng = np.random.default_rng(kinds)

@@ -73,11 +73,6 @@ def test_window_sum_is_the_loop_over_windows_and_points(count):
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
-def test_a_window_holds_its_first_edge_and_not_its_last():
-    found = window_sum([[1, 2, 2, 1]], [0.5], [0, 1, 2, 3], [1, 2, 3])
-    np.testing.assert_array_equal(found, [[0, 0, 0, 0], [0, 0.5, 0.5, 0], [0, 0, 0, 0]])
-
-
 @pytest.mark.parametrize("eta", ETAS)
 @pytest.mark.parametrize("shape", [(1, 1), (3, 3), (10, 10), (22, 22)])
 def test_clip_level_and_top_map_are_the_sorted_list(shape, eta):
@@ -103,22 +98,6 @@ def test_a_batch_is_its_maps_one_by_one():
 def test_an_eta_out_of_range_is_refused(call, eta):
     with pytest.raises(UsageError, match="0 < eta <= 1"):
         call(eta)
-
-
-@given(
-    scores=arrays(np.float64, (5, 5), elements=st.floats(-200, 200)),
-    eta=st.floats(0.001, 1),
-    offset=st.floats(-100, 100),
-)
-def test_properties_of_the_top_of(scores, eta, offset):
-    top = top_of(scores, eta).numpy()
-    assert top.min() >= 0 and top.sum() == pytest.approx(1)
-    np.testing.assert_allclose(top_of(scores + offset, eta), top, atol=1e-9)  # only differences count
-    level = float(clip_level(scores, eta))
-    assert scores.mean() - 1e-9 <= level <= scores.max() + 1e-9
-    above = top[scores >= level]  # all cells at or above the level share the maximum
-    np.testing.assert_allclose(above, top.max())
-    np.testing.assert_allclose(top_of(scores.T.copy(), eta), top.T, atol=1e-12)
 
 
 @given(
