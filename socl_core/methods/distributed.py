@@ -19,7 +19,6 @@ from torch.distributed.nn.functional import all_reduce  # the sum over processes
 from torch.nn.parallel import DistributedDataParallel
 
 from socl_core.errors import UsageError
-from socl_core.methods.batches import Batch
 
 PATIENCE = timedelta(days=1)  # while the first process builds crops, or evaluates, the others wait
 
@@ -64,8 +63,8 @@ def own_rows() -> slice:
     return slice(rank(), None, size())
 
 
-def share(batch: Batch) -> Batch:
-    """This process's part of a batch (2, B) of pairs. Raises `UsageError` when B does not divide."""
+def share(batch):
+    """This process's part of a `Batch` (2, B) of pairs. Raises `UsageError` when B does not divide."""
     count = batch.rows.shape[1]
     if count % size():
         raise UsageError(f"a batch of {count} videos does not divide among {size()} processes; set batch to fit")
