@@ -1,6 +1,9 @@
 """The `socl` command with the arguments a user types."""
 
 import json
+import os
+import signal
+import time
 
 import cv2
 import numpy as np
@@ -90,10 +93,21 @@ def test_a_seed_can_be_set_as_any_parameter(tmp_path):
     assert json.loads((tmp_path / "x/spec.json").read_text())["seed"] == 5
 
 
-def test_ctrl_c_says_what_happens_to_the_work(tmp_path, monkeypatch):
-    monkeypatch.setattr("socl_core.runs.store.all_runs", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_program_as_an_error_would(tmp_path, monkeypatch, number, code):
+    cleaned = []
+
+    def interrupted_work():
+        try:
+            os.kill(os.getpid(), number)
+            time.sleep(5)
+        finally:
+            cleaned.append(True)
+
+    monkeypatch.setattr("socl_core.runs.store.all_runs", interrupted_work)
     done = socl("status", cwd=tmp_path)
-    assert done.returncode == 130 and "interrupted" in done.stderr and "Aborted" not in done.stderr
+    assert done.returncode == code and cleaned and "Aborted" not in done.stderr
+    assert ("interrupted" in done.stderr) == (number == signal.SIGINT)
 
 
 def test_train_refuses_the_folder_of_another_run(trained):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from program import ROOT, socl_apart
 
+pytestmark = pytest.mark.slow
 EXAMPLES = {
     "patch.py": "socl_core/methods",
     "margin_siam.py": "socl_core/methods",
