@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 from socl_book.provenance import command
 from socl_book.records import Result
 from socl_book.results import SOURCES, Results
-from socl_book.tables import Claim, MapClaim, Table, missing_data
+from socl_book.tables import Claim, Table, missing_data
 from socl_book.verdicts import Judgement, gains, judge, judgements
 from socl_core.scoring.statistics import Estimate
 
@@ -94,9 +94,9 @@ def table_html(table: Table, results: Results) -> str:
     cells = {row: {cell.column: cell for cell in table.cells if cell.row == row} for row in table.rows}
     full = [row for row in cells if len(cells[row]) > 1]
     parts = []
-    for benchmark in dict.fromkeys(entry.benchmark for entry in table.column_entries.values()):
-        own = [name for name, entry in table.column_entries.items() if entry.benchmark == benchmark]
-        parts.append((table.title, full, own))
+    benchmarks = {cell.column: cell.benchmark for cell in table.cells}
+    for benchmark in dict.fromkeys(benchmarks.values()):
+        parts.append((table.title, full, [column for column in table.columns if benchmarks[column] == benchmark]))
     for column in table.columns:
         rows = [row for row in cells if list(cells[row]) == [column]]
         parts.append((f"For scale, {column}" if full else table.title, rows, [column]))
@@ -130,18 +130,18 @@ def _cell(table: Table, cell, results: Results) -> dict | None:
     return {"paper": cell.paper, "numbers": numbers, "missing": missing_data(cell.spec(results.protocol, 0))}
 
 
-def claims_table(claims: list[Claim | MapClaim], results: Results) -> str:
+def claims_table(claims: list[Claim], results: Results) -> str:
     """Claims as a table: the paper's difference, and the measured ones with interval and verdict."""
     judged = [each for claim in claims for each in judgements(claim, results)]
     return render_part("claims", _lines(judged, results, "table"))
 
 
-def claims_words(claims: list[Claim | MapClaim], results: Results) -> str:
+def claims_words(claims: list[Claim], results: Results) -> str:
     """A sentence a claim: does it hold in the runs with the most seeds?"""
     return render_part("words", _lines([judge(claim, results) for claim in claims], results, "words"), MEANINGS)
 
 
-def verdicts_html(claims: list[Claim | MapClaim], results: Results) -> str:
+def verdicts_html(claims: list[Claim], results: Results) -> str:
     """Judged claims as a table with a coloured verdict each."""
     return render_part("verdicts", _lines([judge(claim, results) for claim in claims], results, "glance"))
 
@@ -158,7 +158,10 @@ def gains_html(table: Table, results: Results) -> str:
 
 def comparisons_html(table: Table, pairs: list[tuple[str, str]], column: str, results: Results) -> str:
     """A line for each pair of rows: how far the first is above the second in a column."""
-    claims = [Claim(table.name, f"{a} above {b}", table.cell(a, column), table.cell(b, column)) for a, b in pairs]
+    claims = [
+        Claim(section=table.name, text=f"{a} above {b}", above=table.cell(a, column), below=table.cell(b, column))
+        for a, b in pairs
+    ]
     return render_part("comparisons", _lines([judge(claim, results) for claim in claims], results, "pair"))
 
 
@@ -175,7 +178,7 @@ def _lines(judged: list[Judgement], results: Results, place: str) -> list[tuple[
 def _difference(judged: Judgement, results: Results, place: str) -> Number:
     claim, d, source = judged.claim, judged.difference, judged.source
     sides, over = {}, "over videos"
-    if isinstance(claim, Claim):
+    if not claim.measure:
         cells = (claim.above, claim.below)
         sides, over = {f"{c.row}, {c.column}": results.runs_of(c, source) for c in cells}, _seeds(d.seeds)
     words = f"{claim.text}: {d.mean:+.1f} points, 95 % interval {d.low:+.1f} to {d.high:+.1f}, {over}, "

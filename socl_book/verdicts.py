@@ -7,13 +7,13 @@ when the whole interval is negative, else inconclusive.
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from socl_book.evidence import clip_evidence, sample_evidence
 from socl_book.results import Results
-from socl_book.tables import Claim, MapClaim, Table, build_seeds
+from socl_book.tables import Claim, Table, build_seeds
 from socl_core import data
 from socl_core.data.files import write_atomic
 from socl_core.errors import known
@@ -30,14 +30,14 @@ from socl_core.scoring.statistics import Estimate, estimate, verdict
 class Judgement:
     """A claim as judged by the results of one source; "not run" without any."""
 
-    claim: Claim | MapClaim
+    claim: Claim
     source: str | None = None
     difference: Estimate | None = None
 
     @property
     def one_seed(self) -> bool:
         """Whether one seed alone stands behind it, which decides nothing: it cannot know how much seeds differ."""
-        return isinstance(self.claim, Claim) and self.difference is not None and self.difference.seeds == 1
+        return not self.claim.measure and self.difference is not None and self.difference.seeds == 1
 
     @property
     def verdict(self) -> str:
@@ -47,12 +47,12 @@ class Judgement:
         return "inconclusive" if self.one_seed else verdict(self.difference)
 
 
-def judgements(claim: Claim | MapClaim, results: Results) -> list[Judgement]:
+def judgements(claim: Claim, results: Results) -> list[Judgement]:
     """A claim as judged by each source that has results for it: recorded ones first, then this build's.
 
     A claim about maps has its mean over videos in this build. A margin is added to the difference.
     """
-    if isinstance(claim, MapClaim):
+    if claim.measure:
         values = measure(claim.measure, results.protocol)
         return [Judgement(claim, "build", estimate(values))] if values else []
     found = []
@@ -63,7 +63,7 @@ def judgements(claim: Claim | MapClaim, results: Results) -> list[Judgement]:
     return found
 
 
-def judge(claim: Claim | MapClaim, results: Results) -> Judgement:
+def judge(claim: Claim, results: Results) -> Judgement:
     """A claim as judged by the source with the most seeds."""
     return max(judgements(claim, results), key=lambda j: j.difference.seeds, default=Judgement(claim))
 
@@ -90,8 +90,11 @@ def gains(table: Table) -> dict[str, dict[str, Claim]]:
     for row in table.rows:
         if row != table.base:
             pairs = {column: (table.cell(row, column), table.cell(table.base, column)) for column in table.columns}
-            pairs["all"] = tuple(replace(cell, test_set=None) for cell in pairs[table.columns[0]])
-            claims[row] = {column: Claim(table.name, f"{row}, {column}", *pair) for column, pair in pairs.items()}
+            pairs["all"] = tuple(cell.model_copy(update={"test_set": None}) for cell in pairs[table.columns[0]])
+            claims[row] = {
+                column: Claim(section=table.name, text=f"{row}, {column}", above=above, below=below)
+                for column, (above, below) in pairs.items()
+            }
     return claims
 
 

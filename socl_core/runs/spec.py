@@ -1,5 +1,6 @@
 """From a protocol to the spec of a run: `make_spec` is the one way."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def read_protocol(name: str) -> dict[str, Any]:
     Raises `UsageError` for an unknown name, `DataError` for a file that holds none.
     """
     if not name.endswith((".yaml", ".yml")):
-        return yaml.safe_load((PROTOCOL_FOLDER / f"{known('protocol', name, protocols())}.yaml").read_text())
+        return _read_own(known("protocol", name, protocols()))
     try:
         content = yaml.safe_load(Path(name).read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -32,6 +33,11 @@ def read_protocol(name: str) -> dict[str, Any]:
     if not isinstance(content, dict) or not {"methods", "seeds"} <= content.keys():
         raise DataError(f"{name} is no protocol: expected `seeds`, `common` and `methods`, as in the package's own")
     return content
+
+
+@cache  # a page of the book asks for hundreds of specs
+def _read_own(name: str) -> dict[str, Any]:
+    return yaml.safe_load((PROTOCOL_FOLDER / f"{name}.yaml").read_text())
 
 
 def make_spec(protocol: str, method: str, variant: str | None = None, /, **changes: Any) -> RunSpec:

@@ -16,7 +16,7 @@ from socl_book.provenance import changed, command
 from socl_book.records import Provenance, Repeat
 from socl_book.results import Results, read_results
 from socl_book.run_pages import Shown, index_page, run_page
-from socl_book.tables import Claim, MapClaim, find_table
+from socl_book.tables import Claim, find_table
 from socl_core.commands.main import app
 from socl_core.data.files import write_boxes
 from socl_core.runs.spec import make_spec
@@ -138,9 +138,9 @@ def test_names_cannot_leave_their_place_on_a_page(finished):
         assert "<script>" not in page and "&lt;script&gt;" in page
         blocks = [block for block in page.split("\n\n") if "script&gt;" in block]
         assert blocks and all(block.strip().startswith("<div") and block.strip().endswith("</div>") for block in blocks)
-    claims = [MapClaim(HOSTILE, HOSTILE, "clip.none"), Claim(HOSTILE, HOSTILE, *TABLE.cells[:2])]
+    claims = [Claim(section=HOSTILE, text=HOSTILE, above=TABLE.cells[0], below=TABLE.cells[1])]
     results = Results("smoke", {})
-    parts = [show(claims[1:], results) for show in (verdicts_html, claims_words)]
+    parts = [show(claims, results) for show in (verdicts_html, claims_words)]
     parts += [missing_box(HOSTILE), sequences_html({HOSTILE: {HOSTILE: {"auc": 0.5}}, "MIL": {}}, HOSTILE)]
     for html in parts:
         assert "<script" not in html and "&lt;script&gt;" in html and "\n\n" not in html

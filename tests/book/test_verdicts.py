@@ -12,7 +12,7 @@ from socl_book import records, verdicts
 from socl_book.charts import difference_chart
 from socl_book.html import claims_table, claims_words, comparisons_html, gains_html, verdicts_html
 from socl_book.results import read_results
-from socl_book.tables import Claim, MapClaim, find_table
+from socl_book.tables import Claim, find_table
 from socl_book.verdicts import as_data, gains, judge
 from socl_core.commands.main import app
 
@@ -86,7 +86,7 @@ def test_a_margin_allows_a_loss():
 def test_a_claim_about_maps_is_judged_over_videos(monkeypatch, values, word):
     monkeypatch.setitem(verdicts.EVIDENCE, "toy", lambda protocol: {"part": values})
     results = read_results("smoke")
-    data = as_data(judge(MapClaim("section D", "x", "toy.part"), results), results)
+    data = as_data(judge(Claim(section="section D", text="x", measure="toy.part"), results), results)
     assert data["verdict"] == word and data["difference"] == (np.mean(values) if values else None)
 
 
@@ -111,7 +111,8 @@ def test_gains_are_over_the_starting_point():
 
 def test_rows_are_compared_without_a_verdict():
     table = find_table("2")
-    run_both(Claim("", "", table.cell("SoCL-Siam", "880h"), table.cell("MIL (OpenCV)", "880h")), [50], [40])
+    above, below = table.cell("SoCL-Siam", "880h"), table.cell("MIL (OpenCV)", "880h")
+    run_both(Claim(section="", text="", above=above, below=below), [50], [40])
     pairs = [("SoCL-Siam", "MIL (OpenCV)"), ("SoCL-Siam", "Box-Siam")]
     html = comparisons_html(table, pairs, "880h", read_results("smoke"))
     assert "+10.0" in html and "not run yet" in html and "verdict" not in html
@@ -131,7 +132,8 @@ def test_evidence_is_measured_once(tmp_path, monkeypatch):
 
 
 def test_the_command_prints_every_claim(monkeypatch):
-    monkeypatch.setattr("socl_book.tables.all_claims", lambda: [MapClaim("section D", "maps", "toy.part")])
+    claim = Claim(section="section D", text="maps", measure="toy.part")
+    monkeypatch.setattr("socl_book.tables.all_claims", lambda: [claim])
     monkeypatch.setitem(verdicts.EVIDENCE, "toy", lambda protocol: {"part": [1.0]})
     printed = json.loads(CliRunner().invoke(app, ["claims", "--protocol", "smoke", "--json"]).stdout)
     assert printed["protocol"] == "smoke" and printed["claims"] == [
