@@ -151,17 +151,15 @@ def _cells(common: dict, columns: dict[str, dict], row: str, own: dict) -> list[
 def _claims(entry: dict, cells: dict[tuple[str, str], Cell], columns: dict) -> list[Claim]:
     """The claims of an entry: one, or, where `above` and `below` are rows, one in each column that both have."""
     above, below = entry.get("above"), entry.get("below")
-    if not isinstance(above, str) or not isinstance(below, str):
-        sides = {side: cells[tuple(at)] for side, at in (("above", above), ("below", below)) if isinstance(at, list)}
-        return [Claim(**entry | sides | {"text": entry["text"].format(**entry)})]
-    both = [column for column in columns if {(above, column), (below, column)} <= cells.keys()]
-    if not both:
+    pairs = {"": {side: cells[tuple(at)] for side, at in (("above", above), ("below", below)) if isinstance(at, list)}}
+    if isinstance(above, str) and isinstance(below, str):
+        both = [column for column in columns if {(above, column), (below, column)} <= cells.keys()]
+        pairs = {column: {"above": cells[above, column], "below": cells[below, column]} for column in both}
+    if not pairs:
         raise ValueError(f"no column has a cell in both rows {above} and {below}")
-    return [
-        Claim(**entry | {"above": cells[above, column], "below": cells[below, column],
-                         "text": entry["text"].format(column=column, **entry)})
-        for column in both
-    ]  # fmt: skip
+    claims = {column: Claim(**entry | pair) for column, pair in pairs.items()}
+    texts = {column: claim.text.format(column=column, margin=claim.margin) for column, claim in claims.items()}
+    return [claim.model_copy(update={"text": texts[column]}) for column, claim in claims.items()]
 
 
 @cache
