@@ -14,7 +14,8 @@ from socl_core.runs.spec import PROTOCOL_FOLDER
 from socl_core.runs.store import Run
 
 PROTOCOL = config.get("protocol", "laptop")
-NOTEBOOKS = re.findall(r"executed/(\w+)", Path("book/_toc.yml").read_text())
+LISTED = re.findall(r"executed/(\w+)", Path("book/_toc.yml").read_text())
+NOTEBOOKS = [name for name in LISTED if Path(f"notebooks/{name}.ipynb").is_file()]
 PAGES = [f"book/executed/{name}.ipynb" for name in NOTEBOOKS]
 MADE = {"executed", "records", "mathjax", "clip"}  # below book/, by the build itself
 
@@ -36,9 +37,10 @@ def finished(specs):
     return [str(RUNS[spec].folder / "result.json") for spec in specs]
 
 
-def read_files():
-    """Hash of what notebooks read besides code and results: recorded results, tables, protocols."""
-    files = [*Path("recorded").rglob("*.json*"), *FOLDER.glob("*.yaml"), *PROTOCOL_FOLDER.glob("*.yaml")]
+def read_files(page):
+    """Hash of what a notebook reads besides code and results: its tables, recorded results, protocols, templates."""
+    files = [FOLDER / f"{table.name}.yaml" for table in tables_read_by(page)]
+    files += [*Path("recorded").rglob("*.json*"), *PROTOCOL_FOLDER.glob("*.yaml"), *Path("socl_book/templates").glob("*.j2")]
     return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(files))).hexdigest()[:16]
 
 
@@ -76,5 +78,5 @@ rule notebook:
     output: "book/executed/{name}.ipynb"
     params:
         code=lambda wildcards: notebook_code(Path(f"notebooks/{wildcards.name}.ipynb")),
-        tables=read_files(),
+        files=lambda wildcards: read_files(wildcards.name),
     shell: f"socl book run {{input.source}} {{output}} -p protocol={PROTOCOL}"

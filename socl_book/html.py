@@ -1,6 +1,7 @@
 """Tables and claims as HTML, from templates/. Every number comes from a run in the store or among the recorded ones."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,16 +11,9 @@ from markupsafe import Markup, escape
 from socl_book.provenance import command
 from socl_book.records import Result
 from socl_book.results import SOURCES, Results
-from socl_book.tables import Claim, Table, missing_data
+from socl_book.tables import Cell, Claim, Table, missing_data
 from socl_book.verdicts import Judgement, gains, judge, judgements
 from socl_core.scoring.statistics import Estimate
-
-MEANINGS = {
-    "reproduced": "the whole interval is above zero",
-    "contradicted": "the whole interval is below zero",
-    "inconclusive": "the interval holds zero",
-}
-GAINED = {"reproduced": "better", "contradicted": "worse", "inconclusive": "undecided", "not run": "not run"}
 
 
 def _one_line(value) -> Markup:
@@ -92,56 +86,51 @@ def table_html(table: Table, results: Results) -> str:
     needs no empty columns.
     """
     cells = {row: {cell.column: cell for cell in table.cells if cell.row == row} for row in table.rows}
-    full = [row for row in cells if len(cells[row]) > 1]
-    parts = []
     benchmarks = {cell.column: cell.benchmark for cell in table.cells}
-    for benchmark in dict.fromkeys(benchmarks.values()):
-        parts.append((table.title, full, [column for column in table.columns if benchmarks[column] == benchmark]))
-    for column in table.columns:
-        rows = [row for row in cells if list(cells[row]) == [column]]
-        parts.append((f"For scale, {column}" if full else table.title, rows, [column]))
-    shown = [_table_part(table, *part, cells, results) for part in parts if part[1]]
+    full = [row for row in cells if len(cells[row]) > 1]
+    parts = [
+        (table.title, full, [column for column in table.columns if benchmarks[column] == benchmark])
+        for benchmark in dict.fromkeys(benchmarks.values())
+    ] + [
+        (f"For scale, {column}" if full else table.title, [row for row in cells if [*cells[row]] == [column]], [column])
+        for column in table.columns
+    ]
+    shown = []
+    for title, rows, columns in parts:
+        if rows:
+            sets = {column: ", ".join(cells[rows[0]][column].measured_on(results.protocol)) for column in columns}
+            numbers = {row: [_cell(cells[row].get(column), table, results) for column in columns] for row in rows}
+            shown.append({"label": f"{title}; {table.unit}", "sets": sets, "rows": numbers})
     kinds = {"paper": "paper"} | {source: results.name_of(source) for source in SOURCES}
-    return render_part("table", shown, kinds)
+    return render_part("table", shown, kinds, results.protocol)
 
 
-def _table_part(table: Table, title: str, rows: list[str], columns: list[str], cells: dict, results: Results) -> dict:
-    label = f"{title}; {table.unit}"
-    sets = {column: ", ".join(cells[rows[0]][column].measured_on(results.protocol)) for column in columns}
-    return {
-        "label": label,
-        "caption": f"{label}; {results.protocol} protocol",
-        "heads": [render_part("column_head", column, sets[column]) for column in columns],
-        "rows": {row: [_cell(table, cells[row].get(column), results) for column in columns] for row in rows},
-    }
-
-
-def _cell(table: Table, cell, results: Results) -> dict | None:
+def _cell(cell: Cell | None, table: Table, results: Results) -> dict | None:
     if cell is None:
         return None
     numbers: dict[str, Number | None] = {}
     for source, name in SOURCES.items():
         numbers[source] = None
         if d := results.measured(cell, source):
-            words = f"{d.mean:.1f}, 95 % interval {d.low:.1f} to {d.high:.1f} over {_seeds(d.seeds)} and all sequences"
-            words += f"; {name}, {results.protocol_of(source)} protocol"
+            over = _seeds(d.seeds)
+            words = f"{d.mean:.1f}, 95 % interval {d.low:.1f} to {d.high:.1f} over {over} and all sequences; "
+            words += f"{name}, {results.protocol_of(source)} protocol"
             sides, place = {"": results.runs_of(cell, source)}, f"{table.name} {cell.row} {cell.column}"
-            numbers[source] = Number(d, source, results.name_of(source), _seeds(d.seeds), words, sides, place)
+            numbers[source] = Number(d, source, results.name_of(source), over, words, sides, place)
     return {"paper": cell.paper, "numbers": numbers, "missing": missing_data(cell.spec(results.protocol, 0))}
 
 
-def claims_table(claims: list[Claim], results: Results) -> str:
+def claims_table(claims: Iterable[Claim], results: Results) -> str:
     """Claims as a table: the paper's difference, and the measured ones with interval and verdict."""
-    judged = [each for claim in claims for each in judgements(claim, results)]
-    return render_part("claims", _lines(judged, results, "table"))
+    return render_part("claims", _lines([j for claim in claims for j in judgements(claim, results)], results, "table"))
 
 
-def claims_words(claims: list[Claim], results: Results) -> str:
+def claims_words(claims: Iterable[Claim], results: Results) -> str:
     """A sentence a claim: does it hold in the runs with the most seeds?"""
-    return render_part("words", _lines([judge(claim, results) for claim in claims], results, "words"), MEANINGS)
+    return render_part("words", _lines([judge(claim, results) for claim in claims], results, "words"))
 
 
-def verdicts_html(claims: list[Claim], results: Results) -> str:
+def verdicts_html(claims: Iterable[Claim], results: Results) -> str:
     """Judged claims as a table with a coloured verdict each."""
     return render_part("verdicts", _lines([judge(claim, results) for claim in claims], results, "glance"))
 
@@ -152,8 +141,7 @@ def gains_html(table: Table, results: Results) -> str:
         row: _lines([judge(claim, results) for claim in claims.values()], results, "gain")
         for row, claims in gains(table).items()
     }
-    label = f"Points of AUC gained over “{table.base}”, with 95 % intervals"
-    return render_part("gains", label, ["change", *table.columns, "all", "over all"], rows, GAINED)
+    return render_part("gains", table, rows)
 
 
 def comparisons_html(table: Table, pairs: list[tuple[str, str]], column: str, results: Results) -> str:
@@ -172,18 +160,17 @@ def sequences_html(trackers: dict[str, dict[str, dict]], label: str) -> str:
 
 def _lines(judged: list[Judgement], results: Results, place: str) -> list[tuple[Judgement, Number | None]]:
     """Judgements with their numbers, and the runs of both sides; a claim about maps has no runs of its own."""
-    return [(each, _difference(each, results, place) if each.difference else None) for each in judged]
-
-
-def _difference(judged: Judgement, results: Results, place: str) -> Number:
-    claim, d, source = judged.claim, judged.difference, judged.source
-    sides, over = {}, "over videos"
-    if not claim.measure:
-        cells = (claim.above, claim.below)
-        sides, over = {f"{c.row}, {c.column}": results.runs_of(c, source) for c in cells}, _seeds(d.seeds)
-    words = f"{claim.text}: {d.mean:+.1f} points, 95 % interval {d.low:+.1f} to {d.high:+.1f}, {over}, "
-    words += results.name_of(source)
-    return Number(d, source, results.name_of(source), over, words, sides, place + claim.section + claim.text)
+    lines = []
+    for each in judged:
+        claim, d, source, number = each.claim, each.difference, each.source, None
+        if d:
+            cells = [] if claim.measure else [claim.above, claim.below]
+            over, name = "over videos" if claim.measure else _seeds(d.seeds), results.name_of(source)
+            sides = {f"{cell.row}, {cell.column}": results.runs_of(cell, source) for cell in cells}
+            words = f"{claim.text}: {d.mean:+.1f} points, 95 % interval {d.low:+.1f} to {d.high:+.1f}, {over}, {name}"
+            number = Number(d, source, name, over, words, sides, place + claim.section + claim.text)
+        lines.append((each, number))
+    return lines
 
 
 def _seeds(n: int) -> str:

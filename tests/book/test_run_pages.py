@@ -67,7 +67,7 @@ def finished(tmp_path, monkeypatch):
 
 
 def shown(result) -> Shown:
-    return Shown(result, "build", [(TABLE, TABLE.cells[0])])
+    return Shown(result, "build", {"2": {HOSTILE: [HOSTILE]}})
 
 
 def test_pages_are_written_once_and_removed_with_their_run(finished):
