@@ -84,10 +84,11 @@ def write_clip(path: Path, frames: Iterable[np.ndarray]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         written = _encode(temporary, frames)
         if count_frames(temporary) != written:
-            raise DataError(f"cannot write {path}: what was written cannot be read again; is the disk full?")
+            raise DataError(f"cannot write {path}: what was written cannot be read again")
         os.replace(temporary, path)
     except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror or error}") from error
+        cause = error.strerror or str(error).partition("\n")[0]  # below it, imageio-ffmpeg has its whole command
+        raise DataError(f"cannot write {path}: {cause}; is there room on the disk?") from error
     finally:
         temporary.unlink(missing_ok=True)
 
