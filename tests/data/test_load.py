@@ -88,7 +88,8 @@ def test_unknown_data_sets_name_the_valid_ones(spec):
     ("real_mini", "train", "train"), ("real_mini", "val", "dev"), ("got10k:x", "test", "test"),
     ("otb", "test", "test"), ("otb", "dev", "test"), ("otb_dev", "dev", "dev"), ("otb_dev", "test", "dev"),
     ("lasot", "test", "test"), ("lasot:x", "train", "train"), ("trackingnet:x", "train", "train"),
-    ("otb:x/otb_dev/", "dev", "dev"), ("otb:x/OTB100", "dev", "test"), ("otb:otb_dev/x", "dev", "test"), ("otb:.", "dev", "dev"),
+    ("otb:x/otb_dev/", "dev", "dev"), ("otb:x/OTB100", "dev", "test"), ("otb:otb_dev/x", "dev", "test"),
+    ("otb:.", "dev", "dev"),
 ])  # fmt: skip
 def test_roles(spec, split, expected, tmp_path, monkeypatch):
     (tmp_path / "otb_dev").mkdir()
@@ -182,10 +183,9 @@ def test_import_is_light():
 def test_real_data(data_root, monkeypatch):
     monkeypatch.setenv("SOCL_DATA", str(data_root))
     assert names(data.load("otb_dev", "dev")) and data.available("otb") is data.available("real_mini") is None
-    seconds = []
+    images, seconds = sum(map(len, data.load("real_mini", "train"))), []
     for _ in range(5):  # the least of several: other work on the machine only adds
-        start = time.perf_counter()
+        start = time.process_time()
         data.manifest("real_mini", "train")
-        data.manifest("real_mini", "val")
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 0.15
+        seconds.append(time.process_time() - start)
+    assert min(seconds) < 0.05 + 20e-6 * images
