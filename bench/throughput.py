@@ -29,7 +29,7 @@ from socl_core.prior.objectness import (
 )
 from socl_core.prior.windows import random_windows
 from socl_core.runs.spec import make_spec
-from socl_core.trackers.siam import SiamOptions, SiamTracker
+from socl_core.trackers.siam import SiamTracker
 
 
 def timed(work) -> float:
@@ -119,7 +119,7 @@ def cases(compute: Compute) -> dict[str, tuple]:
 
     sequence = data.load("composite", "dev", videos=1, frames=12)[0]
     frames = [sequence.frames[i] for i in range(len(sequence))]
-    tracker = SiamTracker(compute.module(new_network(socl)).backbone, compute, SiamOptions(correlation="cosine"))
+    tracker = SiamTracker(compute.module(new_network(socl)).backbone, compute, socl)
     tracker.init(frames[0], sequence.boxes[0])
     return {
         "SoCL-Siam training step": (lambda: step("socl-siam"), 1),

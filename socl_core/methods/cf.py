@@ -5,8 +5,6 @@ They train as SoCL-Siam and Box-Siam do; the tracker takes the backbone without 
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
-
 from socl_core.methods import Method
 from socl_core.methods.siam import (
     BoxTraining,
@@ -24,38 +22,27 @@ from socl_core.models.siamese import SiameseNetwork
 from socl_core.trackers.cf import CfOptions, CfTracker
 
 
-class Filter(BaseModel):
-    """Parameters of the tracker."""
-
-    scales: int = Field(3, ge=1, le=99, description="at which a tracker looks for its target")
-    solver: Literal["closed", "cg"] = Field(
-        "cg", description="of the correlation filter: conjugate gradient, or closed form"
-    )
-    filter_rate: float = Field(0.02, ge=0, lt=1, description="learning rate of the correlation filter, a frame")
-
-
-class SoclCfSpec(SoclTraining, Filter):
+class SoclCfSpec(SoclTraining, CfOptions):
     """Parameters of SoCL-CF."""
 
     method: Literal["socl-cf"]
 
 
-class BoxCfSpec(BoxTraining, Filter):
+class BoxCfSpec(BoxTraining, CfOptions):
     """Parameters of Box-CF."""
 
     method: Literal["box-cf"]
 
 
-class RandomCfSpec(NetworkSpec, Filter):
+class RandomCfSpec(NetworkSpec, CfOptions):
     """Parameters of the filter over random weights, or over those of `init`."""
 
     method: Literal["random-cf"]
 
 
-def make_tracker(spec: Filter, network: SiameseNetwork, compute: Compute) -> CfTracker:
+def make_tracker(spec: CfOptions, network: SiameseNetwork, compute: Compute) -> CfTracker:
     """A tracker with the network's backbone."""
-    options = CfOptions(solver=spec.solver, scales=spec.scales, rate=spec.filter_rate)
-    return CfTracker(network.backbone, compute, options)
+    return CfTracker(network.backbone, compute, spec)
 
 
 METHODS = {

@@ -5,38 +5,23 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from socl_core.geometry import EXEMPLAR
 from socl_core.methods import Method, losses, soft_samples
 from socl_core.methods.batches import Batches
 from socl_core.methods.crops import Cut
 from socl_core.methods.distributed import gather, own_rows, share
-from socl_core.methods.spec import BoxLabels, NetworkSpec, PointLabels, RunSpec, TrainedSpec, check_centred
+from socl_core.methods.spec import BoxLabels, NetworkSpec, PointLabels, TrainedSpec, check_centred
 from socl_core.models.device import Compute
 from socl_core.models.siamese import SiameseNetwork
 from socl_core.prior import top as prior
-from socl_core.trackers.siam import SiamOptions, SiamTracker, correlate
+from socl_core.trackers.siam import Correlation, SiamOptions, SiamTracker, correlate
 
 SMALLEST_BOX_CROP = 151  # pixels, below which a response has no negative
 
 
-class Siamese(BaseModel):
-    """Parameters of how template and search features are compared, in training and by SiamFC's tracker."""
-
-    correlation: Literal["cosine", "dot"] = Field("cosine", description="of template and search features")
-
-
-class Search(Siamese):
-    """Parameters of SiamFC's tracker."""
-
-    scales: int = Field(3, ge=1, le=99, description="at which a tracker looks for its target")
-    window_influence: float = Field(
-        0.176, ge=0, le=1, description="share of the Hann window in the response, which keeps a tracker near its place"
-    )
-
-
-class SiameseTraining(TrainedSpec, Siamese):
+class SiameseTraining(TrainedSpec, Correlation):
     """Parameters of the training of a Siamese network."""
 
     crop: int = Field(255, ge=127, le=255, description="side of training crops, with the cells centred in it")
@@ -76,19 +61,19 @@ class BoxTraining(SiameseTraining, BoxLabels):
         return self
 
 
-class SoclSiamSpec(SoclTraining, Search):
+class SoclSiamSpec(SoclTraining, SiamOptions):
     """Parameters of SoCL-Siam."""
 
     method: Literal["socl-siam"]
 
 
-class BoxSiamSpec(BoxTraining, Search):
+class BoxSiamSpec(BoxTraining, SiamOptions):
     """Parameters of Box-Siam."""
 
     method: Literal["box-siam"]
 
 
-class RandomSiamSpec(NetworkSpec, Search):
+class RandomSiamSpec(NetworkSpec, SiamOptions):
     """Parameters of the network with random weights, or with those of `init`."""
 
     method: Literal["random-siam"]
@@ -104,10 +89,9 @@ def random_network(spec: NetworkSpec) -> SiameseNetwork:
     return SiameseNetwork(spec.backbone, spec.width, False, "cosine")
 
 
-def make_tracker(spec: RunSpec, network: SiameseNetwork, compute: Compute) -> SiamTracker:
+def make_tracker(spec: SiamOptions, network: SiameseNetwork, compute: Compute) -> SiamTracker:
     """A tracker with the network's backbone."""
-    options = SiamOptions(correlation=spec.correlation, scales=spec.scales, window_influence=spec.window_influence)
-    return SiamTracker(network.backbone, compute, options)
+    return SiamTracker(network.backbone, compute, spec)
 
 
 def socl_step(batches: Batches, step: int, network: SiameseNetwork) -> dict[str, torch.Tensor]:

@@ -8,6 +8,7 @@ from socl_core.models.init import draw_weights
 
 # All padding is half a kernel, so cell i lies on pixel 16 i: a crop of 16 n + 1 pixels has its cells symmetric.
 GRID = Grid(stride=16, field=1)
+STAGE_GRIDS = tuple(Grid(stride=stride, field=1) for stride in (4, 4, 8, 16, 16))  # of the stem and of each layer
 
 
 def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
@@ -52,7 +53,7 @@ class ResNet(nn.Module):
     Input (B, 3, S, S) in 0..255, BGR; output (B, channels, s, s) with s = grid.cells(S).
     """
 
-    grid = GRID
+    grid, stage_grids = GRID, STAGE_GRIDS
     blocks: tuple[int, ...]
     bottleneck = False
 
@@ -75,10 +76,19 @@ class ResNet(nn.Module):
         draw_weights(self)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        x = self.pool(self.bn1(self.conv1((images.flip(1) - self.mean) / self.deviation)).relu())
-        for name in self.layers:
-            x = getattr(self, name)(x)
-        return self.norm(x)
+        return self.stages(images)[-1]
+
+    def stages(self, images: torch.Tensor, last: int = 4) -> list[torch.Tensor]:
+        """Outputs of the stem and of the layers up to number `last`; that of all layers is normalised.
+
+        Output i lies on the grid `stage_grids[i]`.
+        """
+        outputs = [self.pool(self.bn1(self.conv1((images.flip(1) - self.mean) / self.deviation)).relu())]
+        for name in self.layers[:last]:
+            outputs.append(getattr(self, name)(outputs[-1]))
+        if len(outputs) > len(self.layers):
+            outputs[-1] = self.norm(outputs[-1])
+        return outputs
 
 
 class ResNet10(ResNet):

@@ -1,6 +1,5 @@
 """Where a tracker looks: crops around its last box, their features, and how its box follows."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import cv2
@@ -10,6 +9,7 @@ import torch
 from socl_core.errors import DataError
 from socl_core.geometry import box_centres, boxes_at, context_side, crop
 from socl_core.models.device import Compute
+from socl_core.models.fold import folded
 
 
 def check_box(box, image: np.ndarray) -> np.ndarray:
@@ -23,33 +23,6 @@ def check_box(box, image: np.ndarray) -> np.ndarray:
     if box[0] >= width or box[1] >= height or box[0] + box[2] <= 0 or box[1] + box[3] <= 0:
         raise DataError(f"box {box.tolist()} lies outside of the frame of {width} x {height} pixels")
     return box
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pyramid:
-    """Scales, a factor `scale_step` apart, at which a tracker looks for its target.
-
-    scale_penalty: factor on the response of all but the middle scale. scale_rate: how far the size follows the best.
-    """
-
-    scales: int = 3
-    scale_step: float = 1.0375
-    scale_penalty: float = 0.9745
-    scale_rate: float = 0.59
-
-    @property
-    def factors(self) -> np.ndarray:
-        """Scales relative to the last size, ascending."""
-        return self.scale_step ** (np.arange(self.scales) - self.scales // 2)
-
-    @property
-    def penalties(self) -> np.ndarray:
-        """Factors on the responses at these scales."""
-        return np.where(np.arange(self.scales) == self.scales // 2, 1.0, self.scale_penalty)
-
-    def growth(self, best: int) -> float:
-        """Factor on the size of the target where scale `best` is the best."""
-        return (1 - self.scale_rate) + self.scale_rate * self.factors[best]
 
 
 class View(NamedTuple):
@@ -74,7 +47,7 @@ class CropTracker:
     view: View
 
     def __init__(self, backbone: torch.nn.Module, compute: Compute):
-        self.backbone, self.compute, self.grid = backbone.eval(), compute, backbone.grid
+        self.network, self.compute, self.grid = folded(backbone), compute, backbone.grid
 
     def start(self, image: np.ndarray, box) -> None:
         """Starts from a box of an image; `DataError` unless `check_box` accepts it."""
@@ -91,14 +64,17 @@ class CropTracker:
         self._stay_in_reach(image)
         return boxes_at(self.centre, self.target)
 
-    @torch.inference_mode()
     def features(self, image: np.ndarray, sides, pixels: int) -> torch.Tensor:
         """Features of crops of `pixels` that show `sides`, each cut down to where its cells are centred."""
         size = self.grid.centred(pixels)
-        crops = [crop(image, self.centre, side * size / pixels, size, self.fill) for side in sides]
-        batch = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
+        return self.stages([crop(image, self.centre, side * size / pixels, size, self.fill) for side in sides])[-1]
+
+    @torch.inference_mode()
+    def stages(self, pictures: list[np.ndarray], last: int = 4) -> list[torch.Tensor]:
+        """Outputs (B, C, h, w) of the backbone's stages up to number `last` for pictures of one size, float32."""
+        batch = self.compute.images(torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2))
         with self.compute.autocast():
-            return self.backbone(self.compute.images(batch))
+            return [output.float() for output in self.network.stages(batch, last)]
 
     def _stay_in_reach(self, image: np.ndarray) -> None:
         """Keeps the centre in the frame, and the target between 4 pixels (or its first size) and the frame's size."""

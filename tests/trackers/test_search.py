@@ -1,7 +1,5 @@
 """What all trackers on a backbone have in common."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -21,16 +19,17 @@ BOXES = {
 }  # fmt: skip
 
 
-@pytest.fixture(params=["cosine", "dot", "closed", "cg"])
+@pytest.fixture(params=["cosine", "dot", "template", "filter"])
 def make(request):
-    """A tracker of the options that all have, for each correlation of SiamFC and each solver of the filter."""
+    """A tracker of the options that all have: SiamFC by correlation, or with three templates, and the filter."""
     torch.manual_seed(0)
-    if request.param in ("cosine", "dot"):
-        backbone = AlexNetV1(0.125)
-        return lambda **options: SiamTracker(backbone, CPU, SiamOptions(correlation=request.param, **options))
-    backbone = ResNet18(0.125)
-    backbone(255 * torch.rand(8, 3, 129, 129))  # statistics of the last normalisation
-    return lambda **options: CfTracker(backbone, CPU, CfOptions(solver=request.param, **options))
+    if request.param == "filter":
+        backbone = ResNet18(0.125)
+        backbone(255 * torch.rand(8, 3, 129, 129))  # statistics of the last normalisation
+        return lambda **options: CfTracker(backbone, CPU, CfOptions(**options))
+    backbone = AlexNetV1(0.125)
+    chosen = {"pyramid": "template"} if request.param == "template" else {"correlation": request.param}
+    return lambda **options: SiamTracker(backbone, CPU, SiamOptions(**chosen, **options))
 
 
 @pytest.mark.parametrize("step", [(3, 2), (-4, 0), (0, -5), (0, 0)])
@@ -83,7 +82,7 @@ def test_a_second_init_starts_afresh_and_no_argument_is_changed(make):
 def without_window(tracker):
     """The tracker at one scale, with no preference for the middle."""
     if isinstance(tracker, SiamTracker):
-        tracker = SiamTracker(tracker.backbone, CPU, replace(tracker.options, window_influence=0.0))
+        tracker.window[:] = 0
     return tracker
 
 

@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from moving import video
 
-from socl_core.errors import DataError, SoclError, UsageError
+from socl_core.errors import DataError, SoclError
 from socl_core.models.alexnet import AlexNetV1
 from socl_core.models.device import Compute
 from socl_core.trackers.search import check_box
@@ -37,7 +38,7 @@ def backbone():
 
 
 def tracker_of(backbone, **options):
-    return SiamTracker(backbone, CPU, SiamOptions(correlation="cosine", **options))
+    return SiamTracker(backbone, CPU, SiamOptions(**options))
 
 
 @pytest.mark.parametrize("correlation", ["dot", "cosine"])
@@ -62,11 +63,6 @@ def test_cosine_of_empty_cells_is_zero_and_not_nan():
     assert (correlate(torch.zeros(1, 4, 2, 2), torch.randn(1, 4, 5, 5), "cosine") == 0).all()
 
 
-def test_an_unknown_correlation_is_refused():
-    with pytest.raises(UsageError, match="cosine, dot"):
-        correlate(torch.zeros(1, 1, 1, 1), torch.zeros(1, 1, 1, 1), "cos")
-
-
 @pytest.mark.parametrize("shift", [(8, 0), (0, 8), (-16, 8)])
 def test_the_box_moves_by_the_frame_pixels_of_the_shift(backbone, shift):
     """x and y are not exchanged, and a cell of the response is worth its frame pixels."""
@@ -86,8 +82,8 @@ def test_size_follows_the_best_scale_at_its_rate(backbone, monkeypatch, best):
     images, boxes = video(2)
     tracker = tracker_of(backbone)
     tracker.init(images[0], boxes[0])
-    side, middle = tracker.side, np.array([135.5, 135.5])
-    monkeypatch.setattr(tracker, "_peak", lambda response: (best, middle, 272))
+    side = tracker.side
+    monkeypatch.setattr(tracker, "_peak", lambda response: (best, np.zeros(2)))
     found = tracker.update(images[1])
     factor = 1 - 0.59 + 0.59 * 1.0375 ** (best - 1)
     np.testing.assert_allclose(found[2:], boxes[0, 2:] * factor)
@@ -103,8 +99,31 @@ def test_another_scale_must_beat_the_penalty(backbone):
     response[:, 8, 8] = torch.tensor([1.0, 0.98, 1.0])  # 1 x .9745 < .98
     assert tracker._peak(response)[0] == 1
     response[2, 8, 8] = 1.1
-    best, peak, cells = tracker._peak(response)
-    assert best == 2 and cells == 272 and abs(peak - 135.5).max() <= 1
+    best, cells = tracker._peak(response)
+    assert best == 2 and abs(cells).max() <= 1 / 16
+
+
+def test_a_response_is_raised_as_bicubic_interpolation_does(backbone):
+    tracker = tracker_of(backbone, window_influence=0.0)
+    response = torch.randn(3, 17, 17, generator=torch.manual_seed(0))
+    expected = F.interpolate(response[None], size=(272, 272), mode="bicubic")[0]
+    best, cells = tracker._peak(response)
+    assert best == int((expected.amax((1, 2)) * torch.from_numpy(tracker.penalties)).argmax())
+    torch.testing.assert_close(tracker.bicubic @ response @ tracker.bicubic.T, expected, atol=1e-4, rtol=1e-4)
+    assert (16 * cells + 135.5).tolist() == list(divmod(int(expected[best].argmax()), 272))[::-1]
+
+
+@pytest.mark.parametrize("pyramid", ["search", "template"])
+@pytest.mark.parametrize("factor", [1.08, 1 / 1.08])
+def test_a_target_that_grows_is_found_at_a_larger_scale(pyramid, factor):
+    """With three templates of the first frame as with three crops of this one."""
+    torch.manual_seed(0)
+    tracker = tracker_of(AlexNetV1(0.25), pyramid=pyramid, scale_step=1.08, scale_penalty=0.99)
+    wide = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (240, 280, 3), np.uint8), (9, 9), 0)
+    tracker.init(wide, [120, 100, 41, 41])
+    turn = cv2.getRotationMatrix2D((140, 120), 0, factor)
+    found = tracker.update(cv2.warpAffine(wide, turn, (280, 240), borderMode=cv2.BORDER_REFLECT))
+    assert found[2] == pytest.approx(41 * (1 - 0.59 + 0.59 * factor))
 
 
 @pytest.mark.parametrize(
