@@ -56,7 +56,9 @@ def main() -> int:
     if not options.against:
         return 0
     before = json.loads(options.against.read_text())
-    changed = [f"{method} {part}" for method in found for part in found[method] if before[method][part] != found[method][part]]
+    changed = [
+        f"{method} {part}" for method in found for part in found[method] if before[method][part] != found[method][part]
+    ]
     print("changed: " + ", ".join(changed) if changed else "nothing changed", file=sys.stderr)
     return int(bool(changed))
 
