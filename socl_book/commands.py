@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from socl_core.commands.options import AsJson, DataRoot, Device, MethodName, Protocol, seeds_of, settings, yaml_value
+from socl_core.commands.options import (
+    DEFAULT_WEIGHTS,
+    AsJson,
+    DataRoot,
+    Device,
+    MethodName,
+    Protocol,
+    Weights,
+    seeds_of,
+    settings,
+    yaml_value,
+)
 
 for package in ("matplotlib", "pandas", "jinja2", "papermill", "jupyter_book", "snakemake"):
     if not find_spec(package):  # `socl` then says how to install the extra "book"
@@ -145,3 +156,34 @@ def select(
         return
     for row in rows:
         print(f"{row['mean']:6.2f}  {row['setting']:40} {row['auc']}")
+
+
+@app.command("negatives")
+def negatives(
+    data: Annotated[str, typer.Option(help="Training set with boxes, LOADER or LOADER:PATH.")] = "composite",
+    protocol: Protocol = "laptop",
+    weights: Weights = DEFAULT_WEIGHTS,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="A parameter of the run, name=value.")] = None,
+    json_: AsJson = False,
+    data_root: DataRoot = None,
+) -> None:
+    """Where soft negative samples come from on the crops that SoCL-Siam trains on: background, or target?
+
+    True boxes are read for this report alone.
+    """
+    from socl_book.negatives import MEASURES, measure_negatives
+    from socl_core import data as sets
+    from socl_core.models.device import Compute
+    from socl_core.runs.spec import make_spec
+    from socl_core.runs.weights import read_weights
+
+    sets.require(data)
+    spec, compute = make_spec(protocol, "socl-siam", **settings(set_ or [])), Compute.choose("cpu")
+    report = measure_negatives(data, spec, read_weights(weights, compute), compute)
+    if json_:
+        print(json.dumps({"data": data, "crop": spec.crop, "background": spec.background} | report))
+        return
+    for name, words in MEASURES.items():
+        print(f"{100 * report[name]:5.1f} %  {words}")
+    median = f"of the hard negative map on the target, median of {report['n']} crops"
+    print(f"{100 * report['sns_mass_median']:5.1f} %  {median}")

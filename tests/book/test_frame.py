@@ -81,7 +81,7 @@ def test_ao_pools_frames_and_the_others_weigh_sequences_alike():
 
 
 def test_a_cell_counts_one_set_or_all():
-    cell = find_table("recipe").cell("starting point", "otb_dev")
+    cell = find_table("recipe").cell("as the protocol has it", "otb_dev")
     result = fake_run(cell, 0, [20, 60])
     result.sequences["composite"] = {"c": {"auc": 1.0, "frames": 3}}
     record([result])

@@ -20,7 +20,7 @@ from socl_core.methods.crops import CropStore, Cut, build_store
 from socl_core.prior.objectness import objectness  # noqa: E402
 from socl_core.prior.pseudo_boxes import GROWTH  # noqa: E402
 from socl_core.prior.scale import SCALE_RULES, point_sides
-from socl_core.prior.top import lattice, score_map, window_sum
+from socl_core.prior.top import SHARPNESS, lattice, score_map, window_sum
 from socl_core.prior.windows import Windows
 
 
@@ -38,7 +38,8 @@ def test_score_map_is_the_window_sum_at_the_frame_points_of_the_lattice():
     found = score_map(windows, centre, side)
     # The centre of pixel (0, 0) is half a pixel right and down of the image's corner, where windows begin.
     xs, ys = (to_frame(lattice(), c, side, SEARCH) + 0.5 for c in centre)
-    np.testing.assert_allclose(found, window_sum(windows.boxes, windows.scores, xs, ys))
+    expected = SHARPNESS * window_sum(windows.boxes, windows.scores / windows.scores.sum(), xs, ys)
+    np.testing.assert_allclose(found, expected)
     one = Windows(np.array([[30, 30, 1, 1.0]]), np.array([2.0]))  # the window on pixel (30, 30) alone
     hit = np.argwhere(score_map(one, (30, 30), 63.0) > 0)
     assert len(hit)
