@@ -144,8 +144,12 @@ def image_files(folder: Path) -> list[Path]:
 
     Raises `DataError` when there is no such folder or image, or an image's name ends in no number.
     """
-    paths = [path for path in folder.glob("[!.]*") if path.suffix.lower() in IMAGE_SUFFIXES]
-    if not paths:
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.is_file() and entry.name[0] != "."]
+    except OSError:
+        names = []
+    if not (paths := [folder / name for name in names if name.lower().endswith(IMAGE_SUFFIXES)]):
         raise DataError(f"no image in {folder}: expected numbered files such as 0001.jpg")
     return sorted(paths, key=lambda path: (frame_number(path), path.name))
 

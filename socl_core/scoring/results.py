@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from socl_core.data.files import read_boxes, read_text, write_atomic, write_boxes
+from socl_core.data.files import read_boxes, read_labels, write_atomic, write_boxes
 from socl_core.data.layouts import got10k, lasot, otb
 from socl_core.errors import DataError, UsageError, unknown
 from socl_core.scoring.conventions import Truth, find_convention, in_files, score_sequence, summary
@@ -71,9 +71,9 @@ def read_truth(path: Path) -> dict[str, Truth]:
     if next(path.glob("*/groundtruth_rect*.txt"), None):
         for name, place in otb.OTB(path).find("test").items():
             truth[name] = Truth(otb.evaluated(place.images.parent.name, read_boxes(place.annotation)))
-    if not truth:
-        absent = {file.stem: _numbers(file) for file in path.glob("absent/*.txt")}
-        truth = {file.stem: Truth(read_boxes(file), absent.get(file.stem)) for file in sorted(path.glob("*.txt"))}
+    for file in () if truth else sorted(path.glob("*.txt")):
+        boxes, absent = read_boxes(file), path / "absent" / file.name
+        truth[file.stem] = Truth(boxes, read_labels(absent, len(boxes), range(2)) == 1 if absent.exists() else None)
     if not truth:
         raise DataError(f"{path} holds no annotation: expected NAME.txt, or NAME/groundtruth.txt or _rect.txt")
     return truth
@@ -105,13 +105,6 @@ def _folder_truth(home: Path) -> Truth:
     hidden = list(lasot.read_hidden(home, len(boxes)).values())
     size = got10k.read_frame_size(home) if (home / "meta_info.ini").exists() else None
     return Truth(boxes, np.any(hidden, 0) if hidden else None, got10k.read_label(home, "cover", len(boxes)), size)
-
-
-def _numbers(file: Path) -> np.ndarray:
-    try:
-        return np.array([float(word) for word in re.split(r"[,\s]+", read_text(file).strip())])
-    except ValueError as error:
-        raise DataError(f"{file}: expected numbers, {error}") from None
 
 
 def write_results(convention: str, folder: Path, name: str, boxes: np.ndarray, seconds: np.ndarray) -> None:

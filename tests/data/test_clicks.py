@@ -30,6 +30,10 @@ def test_a_click_belongs_to_the_image_it_names(tmp_path):
     assert second.valid.tolist() == [True, False, True, False] and second.boxes is None
     np.testing.assert_array_equal(second.points, [[2.5, 0], [np.nan] * 2, [39, 29], [np.nan] * 2])
     assert data.load(f"clicks:{tmp_path}", "train", frames=2)[1].valid.tolist() == [True, False]
+    cv2.imwrite(str(tmp_path / "b" / "0003.jpg"), np.zeros((30, 39, 3), np.uint8))  # smaller than the others
+    with pytest.raises(DataError, match="row 2: .* inside of 39 x 30"):
+        data.load(f"clicks:{tmp_path}", "train")
+    write_images(tmp_path / "b", [3])
     assert scan(f"clicks:{tmp_path}", "train").count("complete") == 2
 
 

@@ -111,6 +111,7 @@ def test_images_are_ordered_by_number_not_by_name(tmp_path):
     write_images(tmp_path, [50], "img{}.PNG")
     (tmp_path / "._img9.jpg").write_bytes(b"")
     (tmp_path / "notes1.txt").write_text("")
+    os.mkfifo(tmp_path / "1.jpg")  # which would be waited for
     names = [path.name for path in files.image_files(tmp_path)]
     assert names == ["img9.jpg", "img10.jpg", "img50.PNG", "img100.jpg"]
     with pytest.raises(DataError, match="no image in .*missing"):

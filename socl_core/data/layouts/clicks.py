@@ -46,13 +46,13 @@ class Clicks(Layout):
         """
         images = image_files(place.images)
         index = {path.name: i for i, path in enumerate(images)}
-        width, height = image_size(images[0])
         points = np.full((len(images), 2), np.nan)
         for where, image, point in _rows(place.annotation):
             if image not in index:
                 raise DataError(f"{where}: expected the name of an image of {place.images}, found {image[:60]!r}")
             if not np.isnan(points[index[image]]).all():
                 raise DataError(f"{where}: {image} has been clicked before; expected one row an image")
+            width, height = image_size(images[index[image]])
             if not (0 <= point[0] < width and 0 <= point[1] < height):
                 raise DataError(f"{where}: expected a click x,y inside of {width} x {height} pixels")
             points[index[image]] = point
