@@ -18,7 +18,6 @@ from socl_core.errors import known
 if TYPE_CHECKING:
     import torch
 
-    from socl_core.methods.crops import Cut
     from socl_core.methods.spec import RunSpec
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Method:
     tracker: (spec, network, compute) -> a tracker under the contract of `IdentityTracker`.
     network: spec -> the untrained network; None for a method without one.
     step: (batches, step, network) -> values to log, of which "loss" is minimised.
-    cut: spec -> how its training crops are cut.
+    cut: spec -> how its training crops are cut, a `Cut`.
     """
 
     spec: "type[RunSpec]"
@@ -38,7 +37,7 @@ class Method:
     tracker: Callable[..., object]
     network: "Callable[..., torch.nn.Module] | None" = None
     step: "Callable[..., dict[str, torch.Tensor]] | None" = None
-    cut: "Callable[..., Cut] | None" = None
+    cut: Callable[..., object] | None = None
 
 
 @cache
