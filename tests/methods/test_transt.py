@@ -9,7 +9,7 @@ import torch
 from tiny import random_store
 
 from socl_core import data
-from socl_core.geometry import resample
+from socl_core.geometry import box_centres, resample
 from socl_core.methods import find
 from socl_core.methods.batches import Batch, Batches
 from socl_core.methods.crops import CropStore, build_store
@@ -272,48 +272,49 @@ class Fixed(torch.nn.Module):
         return logits, torch.tensor(self.box).expand(1, self.cells**2, 4)
 
 
+FRAME = np.full((200, 300, 3), 90, np.uint8)
+
+
+def started(model, box=(100, 80, 20, 20), frame=FRAME, **options):
+    """A tracker of search crops of 64 pixels, started on a box."""
+    tracker = TransTTracker(model, CPU, search=64, **options)
+    tracker.init(frame, box)
+    return tracker
+
+
 def test_the_tracker_returns_the_box_of_the_best_cell_in_the_frame():
-    frame = np.full((200, 300, 3), 90, np.uint8)
     model = Fixed(8, 27, [0.5, 0.5, 0.25, 0.125])
-    tracker = TransTTracker(model, CPU, search=64)
-    tracker.init(frame, [100, 80, 20, 20])  # centre 109.5, 89.5; search crop of 80 pixels
+    tracker = started(model)  # centre 109.5, 89.5; search crop of 80 pixels
     assert model.template.shape == (1, 3, 32, 32)
-    np.testing.assert_allclose(tracker.update(frame), [109.5 - 9.5, 89.5 - 4.5, 20, 10])
+    np.testing.assert_allclose(tracker.update(FRAME), [109.5 - 9.5, 89.5 - 4.5, 20, 10])
     model.box = [0.75, 0.25, 0.25, 0.25]
     side = 2 * math.sqrt(35 * 25)  # of the new box, 20 x 10
-    x, y, w, h = tracker.update(frame)
-    np.testing.assert_allclose([w, h], side / 4)
-    np.testing.assert_allclose([x + (w - 1) / 2, y + (h - 1) / 2], [109.5 + side / 4, 89.5 - side / 4])
+    box = tracker.update(FRAME)
+    np.testing.assert_allclose(box[2:], side / 4)
+    np.testing.assert_allclose(box_centres(box), [109.5 + side / 4, 89.5 - side / 4])
 
 
 def test_the_size_changes_by_a_power_of_what_was_found():
-    tracker = TransTTracker(Fixed(8, 27, [0.5, 0.5, 0.5, 0.25]), CPU, search=64, size_rate=0.5)
-    tracker.init(np.full((200, 300, 3), 90, np.uint8), [100, 80, 20, 20])  # found: 40 x 20 pixels
-    np.testing.assert_allclose(tracker.update(np.full((200, 300, 3), 90, np.uint8))[2:], [20 * math.sqrt(2), 20])
+    tracker = started(Fixed(8, 27, [0.5, 0.5, 0.5, 0.25]), size_rate=0.5)  # found: 40 x 20 pixels
+    np.testing.assert_allclose(tracker.update(FRAME)[2:], [20 * math.sqrt(2), 20])
 
 
 def test_the_window_prefers_the_middle_among_equals():
-    frame = np.full((200, 300, 3), 90, np.uint8)
-
     class Equal(Fixed):
         def match(self, template, search):
-            boxes = anchors(8)[None]
-            return torch.zeros(1, 64, 2), boxes
+            return torch.zeros(1, 64, 2), anchors(8)[None]
 
-    tracker = TransTTracker(Equal(8, 0, [0.0] * 4), CPU, search=64, window_influence=0.49)
-    tracker.init(frame, [100, 80, 20, 20])
-    x, y, w, h = tracker.update(frame)
-    assert abs(x + (w - 1) / 2 - 109.5) <= 5 and abs(y + (h - 1) / 2 - 89.5) <= 5  # half a cell of 10 pixels
+    box = started(Equal(8, 0, [0.0] * 4), window_influence=0.49).update(FRAME)
+    assert np.abs(box_centres(box) - [109.5, 89.5]).max() <= 5  # half a cell of 10 pixels
 
 
 def test_a_box_stays_in_the_frame_and_above_four_pixels():
     frame = np.full((60, 80, 3), 90, np.uint8)
-    tracker = TransTTracker(Fixed(8, 0, [0.99, 0.99, 1e-3, 0.99]), CPU, search=64)
-    tracker.init(frame, [40, 30, 20, 20])
+    tracker = started(Fixed(8, 0, [0.99, 0.99, 1e-3, 0.99]), (40, 30, 20, 20), frame)
     for _ in range(12):
-        x, y, w, h = tracker.update(frame)
-        assert w >= 4 and h <= 60
-        assert 0 <= x + (w - 1) / 2 <= 79 and 0 <= y + (h - 1) / 2 <= 59
+        box = tracker.update(frame)
+        assert box[2] >= 4 and box[3] <= 60
+        assert (box_centres(box) >= 0).all() and (box_centres(box) <= [79, 59]).all()
 
 
 @pytest.mark.slow
