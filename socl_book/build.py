@@ -124,14 +124,22 @@ def _cause(error: Exception) -> str:
 
 
 def _finish(partial: Path, notebook: Path, out: Path) -> None:
-    """Give the copy its final name, inside (no machine paths) and outside, and fold the injected parameters."""
+    """Give the copy its final name, inside (no machine paths) and outside, and its folded cells a name each."""
     import nbformat
 
     page = read_notebook(partial)
     page.metadata.setdefault("papermill", {}).update(input_path=notebook.name, output_path=out.name)
-    for cell in page.cells:
-        if "injected-parameters" in cell.metadata.get("tags", []):
-            cell.metadata.tags.append("hide-input")
+    code = [cell for cell in page.cells if cell.cell_type == "code"]
+    tagged = lambda tag: [cell for cell in code if tag in cell.metadata.get("tags", [])]  # noqa: E731
+    name = "Parameters of this page"
+    for cell in tagged("injected-parameters"):
+        name += "; here " + ", ".join(line for line in cell.source.splitlines() if " = " in line)
+        cell.metadata.tags.append("remove-cell")
+    for cell in tagged("parameters"):
+        cell.metadata.tags.append("hide-input")
+        cell.metadata["mystnb"] = {"code_prompt_show": name, "code_prompt_hide": name}
+    for cell in tagged("hide-input")[1:2]:  # the first cell after the parameters
+        cell.metadata["mystnb"] = {"code_prompt_show": "Set-up", "code_prompt_hide": "Set-up"}
     write_atomic(out, nbformat.writes(page) + "\n")
     partial.unlink()
 

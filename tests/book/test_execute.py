@@ -43,8 +43,10 @@ def test_parameters_arrive_and_the_copy_has_its_final_name(notebook, tmp_path):
     assert [p.name for p in out.parent.iterdir()] == ["page.ipynb"]
     page = nbformat.read(out, as_version=4)
     assert str(tmp_path) not in str(page.metadata) and "partial" not in str(page.metadata)
-    injected = next(cell for cell in page.cells if "injected-parameters" in cell.metadata.tags)
-    assert "hide-input" in injected.metadata.tags
+    parameters, injected = page.cells[:2]
+    assert "injected-parameters" in injected.metadata.tags and "remove-cell" in injected.metadata.tags
+    assert "hide-input" in parameters.metadata.tags
+    assert parameters.metadata.mystnb.code_prompt_show == "Parameters of this page; here steps = 21"
 
 
 def test_unknown_parameter_is_an_error_before_anything_runs(notebook, tmp_path):
