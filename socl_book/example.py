@@ -17,7 +17,7 @@ class Example:
     """A pair of frames of a composite video, and the batch of step 0 that it is in.
 
     video: its name. image, point: the first frame, BGR (H, W, 3), and the click in it. side: frame pixels that its
-    search crop shows, one scale for the video. scores: its score map (G, G) as the training has stored it.
+    search crop shows. scores: its score map (G, G) as the training has stored it.
     batch: 2 x `pairs` crops that `batches` shows, all first frames before all second ones. place: of the first frame.
     """
 
