@@ -72,38 +72,35 @@ def test_all_separators_are_read(tmp_path, line):
     np.testing.assert_array_equal(files.read_boxes(tmp_path / "b.txt"), [[1, 2, 3, 4], [5, 6, 7, 8]])
 
 
-@pytest.mark.parametrize("line", ["1,2,3", "1,2,3,4,5", "1,2,x,4", "1,,3,4", "", "1;2;3;4", "1,2,3,4,"])
-def test_a_bad_row_names_file_row_and_what_was_expected(tmp_path, line):
-    (tmp_path / "b.txt").write_text(f"1,2,3,4\n{line}\n1,2,3,4\n")
-    with pytest.raises(DataError, match=r"b.txt, row 2: expected four numbers x, y, w, h"):
-        files.read_boxes(tmp_path / "b.txt")
+ROW = "b.txt, row 2: expected"
+DAMAGES = [
+    *((files.read_boxes, f"1,2,3,4\n{line}\n1,2,3,4\n", f"{ROW} four numbers x, y, w, h")
+      for line in ("1,2,3", "1,2,3,4,5", "1,2,x,4", "1,,3,4", "", "1;2;3;4", "1,2,3,4,")),
+    *((files.read_annotation, f"-1,-2,0,0\n{line}\n", f"{ROW} finite numbers and no negative size")
+      for line in ("nan,2,3,4", "1,inf,3,4", "1,2,-3,4", "1,2,3,-4")),
+    (files.read_boxes, "\n \n", "b.txt is empty"),
+    (files.read_boxes, b"\xff\xd8\xff\xe0", "b.txt: expected UTF-8"),
+    (files.read_boxes, None, "b.txt: No such file"),
+    (lambda path: files.read_labels(path, 4, range(2)), "0\n1\n0\n", "b.txt has 3 rows, expected 4"),
+    (lambda path: files.read_labels(path, 3, range(2)), "0\n2\n0\n", f"{ROW} 0 or 1, found '2'"),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("line", ["nan,2,3,4", "1,inf,3,4", "1,2,-3,4", "1,2,3,-4"])
-def test_an_annotation_refuses_what_a_result_may_hold(tmp_path, line):
-    (tmp_path / "b.txt").write_text(f"-1,-2,0,0\n{line}\n")
+@pytest.mark.parametrize("read, content, message", DAMAGES)
+def test_damaged_text_names_file_row_and_what_was_expected(tmp_path, read, content, message):
+    if content is not None:
+        (tmp_path / "b.txt").write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(DataError, match=message):
+        read(tmp_path / "b.txt")
+
+
+def test_a_result_may_hold_what_an_annotation_may_not_and_labels_are_numbers(tmp_path):
+    (tmp_path / "b.txt").write_text("nan,2,3,4\n1,inf,-3,4\n")
     assert files.read_boxes(tmp_path / "b.txt").shape == (2, 4)
-    with pytest.raises(DataError, match="b.txt, row 2"):
-        files.read_annotation(tmp_path / "b.txt")
-
-
-def test_empty_missing_and_binary_files(tmp_path):
-    (tmp_path / "empty.txt").write_text("\n \n")
-    (tmp_path / "binary.txt").write_bytes(b"\xff\xd8\xff\xe0")
-    for name, message in (("empty", "is empty"), ("binary", "UTF-8"), ("missing", "No such file")):
-        with pytest.raises(DataError, match=rf"{name}.txt.*{message}"):
-            files.read_boxes(tmp_path / f"{name}.txt")
-
-
-def test_labels(tmp_path):
-    path = tmp_path / "absence.label"
-    path.write_text("0\n1\n0\n")
-    assert files.read_labels(path, 3, range(2)).tolist() == [0, 1, 0]
-    with pytest.raises(DataError, match="absence.label has 3 rows, expected 4"):
-        files.read_labels(path, 4, range(2))
-    path.write_text("0\n2\n0\n")
-    with pytest.raises(DataError, match="absence.label, row 2: expected 0 or 1, found '2'"):
-        files.read_labels(path, 3, range(2))
+    (tmp_path / "b.txt").write_text("-1,-2,0,0\n1,2,-3,4\n")
+    assert files.read_annotation(tmp_path / "b.txt", negative=True)[1, 2] == -3
+    (tmp_path / "b.txt").write_text("0,8,0\n")
+    assert files.read_labels(tmp_path / "b.txt", 3, range(9)).tolist() == [0, 8, 0]
 
 
 def test_images_are_ordered_by_number_not_by_name(tmp_path):

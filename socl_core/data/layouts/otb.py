@@ -72,7 +72,7 @@ class OTB(Layout):
 
     def read(self, name: str, place: Place) -> Sequence:
         """One sequence, the part of it that is evaluated. `valid` as in `files.box_sequence`; the frames that the OTB
-        metric treats as unannotated are its own affair (`metrics.otb`)."""
+        metric treats as unannotated are its own affair (`conventions.otb`)."""
         boxes, images = read_annotation(place.annotation), image_files(place.images)
         rows, files = len(boxes), f"{len(images)} images"
         folder = place.images.parent.name
