@@ -91,7 +91,7 @@ def table(
     from socl_book.results import read_results
     from socl_book.tables import find_table, wanted_specs
 
-    chosen, numbers = find_table(name), seeds_of(seeds) if seeds else None
+    chosen, numbers = find_table(name), None if seeds is None else seeds_of(seeds)
     if run:
         from socl_core.runs.pipeline import run_or_load
 

@@ -16,7 +16,7 @@ app.add_typer(prior_app, name="prior")
 
 @prior_app.command("build")
 def build(
-    data: Annotated[list[str], typer.Option(help="Data set, LOADER or LOADER:PATH; may be repeated.")],
+    data: Annotated[list[str], typer.Option(help="composite, LAYOUT or LAYOUT:PATH; may be repeated.")],
     split: Annotated[str, typer.Option(help="Split of the data set.")] = "train",
     videos: Annotated[int | None, typer.Option(min=1, help="At most this many videos.")] = None,
     frames: Annotated[int | None, typer.Option(min=1, help="At most this many frames a video, evenly spread.")] = None,
@@ -44,7 +44,7 @@ def build(
 
 @prior_app.command("score")
 def score(
-    data: Annotated[str, typer.Option(help="Data set with boxes, LOADER or LOADER:PATH.")] = "composite",
+    data: Annotated[str, typer.Option(help="A data set with boxes: composite, LAYOUT or LAYOUT:PATH.")] = "composite",
     split: Annotated[str, typer.Option(help="Split of the data set; choose between variants on dev only.")] = "dev",
     eta: Annotated[float, typer.Option(help="Clip fraction.")] = 0.1,
     prior: Annotated[str, typer.Option(help="objectness, gaussian or oracle.")] = "objectness",

@@ -16,7 +16,6 @@ from socl_core import methods
 from socl_core.data.files import write_atomic
 from socl_core.errors import DataError, UsageError
 from socl_core.methods.spec import RunSpec
-from socl_core.methods.training import Training
 from socl_core.models.device import Compute
 from socl_core.runs.spec import read_spec
 
@@ -70,16 +69,16 @@ def weights_spec(path: Path) -> RunSpec:
         ) from error
 
 
-def save_checkpoint(training: Training, path: Path) -> None:
-    """The state of a training behind its checksum; atomic, and always one to go on from."""
+def save_checkpoint(training, path: Path) -> None:
+    """The state of a `Training` behind its checksum; atomic, and always one to go on from."""
     training.check_finite()
     content = io.BytesIO()
     torch.save(training.state(), content)
     write_atomic(path, hashlib.sha256(content.getvalue()).digest() + content.getvalue())
 
 
-def resume(training: Training, path: Path) -> None:
-    """Puts a training where its checkpoint was; a damaged checkpoint is named, set aside, and it starts again."""
+def resume(training, path: Path) -> None:
+    """Puts a `Training` where its checkpoint was; a damaged checkpoint is named, set aside, and it starts again."""
     if not path.exists():
         return
     try:
