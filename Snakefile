@@ -49,7 +49,7 @@ rule html:
         PAGES,
         [f"notebooks/{name}.ipynb" for name in NOTEBOOKS],
         "_config.yml",
-        [str(p) for p in Path("book").rglob("*") if p.suffix in {".md", ".yml", ".bib", ".css", ".js", ".svg", ".py"} and not MADE & {*p.parts}],
+        [str(p) for p in Path("book").rglob("*") if p.suffix in {".md", ".yml", ".bib", ".css", ".js", ".svg", ".py", ".yaml"} and not MADE & {*p.parts}],
     output: "_build/html/index.html"
     params: records=code_hash("socl_book.run_pages", *data.layout_modules())
     shell: f"socl book build --protocol {PROTOCOL}"

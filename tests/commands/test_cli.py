@@ -55,6 +55,7 @@ def trained(tmp_path_factory):
         (["why", "3f2a"], ["no runs in ./runs"]),
         (["track", "--frames", "x", "--init", "1,2,3,4", "--out", "/dev/null"], ["/dev/null is no regular file"]),
         (["track", "--frames", "x", "--init", "1,2,3,4", "--out", f"{'b' * 300}"], ["cannot write", "too long"]),
+        (["track", "--frames", "x", "--init", "1,2,3,4", "--out", "/proc/none/b.txt"], ["cannot write /proc/none"]),
         (["train", "--out", ""], ["the current folder"]),
         (["train", "--out", "."], ["the current folder"]),
         (["evaluate", "--data", "composite", "--sequences", ""], ["--sequences names none"]),
@@ -235,6 +236,15 @@ def test_damage_is_found_before_tracking(trained):
     assert done.returncode == 2 and "track" not in done.stderr
     assert "2 of 3 sequences cannot be used" in done.stderr and "Deer is damaged: 1 of 4 images" in done.stderr
     assert socl(*command, "--sequences", "Dog", cwd=trained).returncode == 0
+
+
+def test_frames_of_one_video_are_not_mixed_with_another_s(tmp_path):
+    (tmp_path / "cut").mkdir()
+    cv2.imwrite(str(tmp_path / "cut/000001.jpg"), np.zeros((30, 40, 3), np.uint8))
+    (tmp_path / "b.mp4").touch()
+    done = socl("data", "frames", "b.mp4", "--out", "cut", cwd=tmp_path)
+    assert done.returncode == 2 and "cut holds images already" in done.stderr
+    assert len(list((tmp_path / "cut").iterdir())) == 1
 
 
 def test_top_draws_a_map(tmp_path):
