@@ -28,6 +28,7 @@ test-all: install
 
 bench: install
 	@python bench/throughput.py
+	@python bench/trackers.py
 	@python bench/scoring.py
 
 install: $(STAMP)

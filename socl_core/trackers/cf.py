@@ -13,16 +13,15 @@ import torch
 import torch.nn.functional as F
 from pydantic import BaseModel, Field
 
-from socl_core.geometry import EXEMPLAR, crop, resample
+from socl_core.geometry import EXEMPLAR, Grid, crop, resample
 from socl_core.models.device import Compute
-from socl_core.trackers.filters import Filter, SampleMemory, fine_peak, gaussian
+from socl_core.trackers.filters import Filter, SampleMemory, gaussian, peak
 from socl_core.trackers.scale import ScaleFilter
 from socl_core.trackers.search import CropTracker, View
 
 SEARCH = 257  # pixels of a search crop, of which EXEMPLAR show the target with its context
+WIDE_SEARCH = 513  # pixels of the crop that is searched after a loss
 CELL = 8  # pixels between two cells of the grid on which all stages are put together
-CELLS = SEARCH // CELL + 1
-UPSAMPLING = 16  # of the response
 SCALE_PIXELS, SCALE_STAGE = 48, 1  # of the pictures that tell the size, and the stage that looks at them
 
 
@@ -49,6 +48,8 @@ class CfOptions(BaseModel):
     memory: int = Field(20, ge=1, description="samples that the filter keeps")
     learn_every: int = Field(5, ge=1, description="frames from one sample to the next")
     iterations: int = Field(5, ge=1, description="conjugate gradients a sample; ten times as many for the first")
+    lost: float = Field(0.3, ge=0, le=1, description="share of the mean peak so far, below which the target is lost")
+    found: float = Field(0.6, ge=0, description="share above which a peak in a larger search crop is the target")
     scales: int = Field(17, ge=1, le=99, description="of the target that the scale filter compares")
     scale_step: float = Field(1.03, gt=1, description="factor from one of these scales to the next")
     scale_rate: float = Field(0.025, ge=0, lt=1, description="weight of the newest frame in the scale filter")
@@ -79,68 +80,85 @@ class CfTracker(CropTracker):
     def __init__(self, backbone: torch.nn.Module, compute: Compute, options: CfOptions = CfOptions()):  # noqa: B008
         super().__init__(backbone, compute)
         self.options, self.last = options, max(stage.number for stage in options.stages)
-        hann = torch.hann_window(CELLS + 2, periodic=False, device=compute.device)[1:-1]
+        hann = torch.hann_window(SEARCH // CELL + 3, periodic=False, device=compute.device)[1:-1]
         self.window = torch.outer(hann, hann)
-        self.offsets = CELL * (torch.arange(CELLS, device=compute.device) - (CELLS - 1) / 2)
 
     @torch.inference_mode()
     def init(self, image: np.ndarray, box) -> None:
         self.start(image, box)
-        options, outputs, self.frame = self.options, self._search(image), 0
+        options, outputs = self.options, self._outputs(image, SEARCH)
         self.projections = [Projection(outputs[stage.number], stage.channels) for stage in options.stages]
         target = self.target * EXEMPLAR / self.side / CELL  # width and height in cells
         self.sigma = options.sigma * float(np.sqrt(target.prod()))
         memory = SampleMemory(options.memory, options.filter_rate)
         self.filter = Filter(memory, target * options.support, options.regularisation)
         self._learn(self._sample(outputs), np.zeros(2), 10 * options.iterations)
+        self.frame, self.mean_peak = 0, 0.0
         self.scale = ScaleFilter(options.scales, options.scale_step, options.scale_rate)
         self.scale.learn(self._sizes(image))
 
     @torch.inference_mode()
     def update(self, image: np.ndarray) -> np.ndarray:
+        sample, response = self._search(image)
+        if response.max() < self.options.lost * self.mean_peak and self._look_further(image):
+            sample, response = self._search(image)
         self.frame += 1
-        outputs = self._search(image)
-        sample = self._sample(outputs)
-        response = self.filter.respond(sample)
-        cells = fine_peak(response, UPSAMPLING)
-        step = CELL * self.side / EXEMPLAR  # frame pixels
-        self.view = View(self._place(outputs[-1], len(outputs) - 1), response, self.centre, step)
-        self.move(image, cells * step, 1.0)
+        self.mean_peak += (float(response.max()) - self.mean_peak) / self.frame
+        cells = peak(response)
+        self._move_cells(image, cells)
         box = self.move(image, np.zeros(2), self.scale.find(self._sizes(image)))
         self.scale.learn(self._sizes(image))
         if self.frame % self.options.learn_every == 0:
             self._learn(sample, cells, self.options.iterations)
         return box
 
+    def _search(self, image: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """The sample about the last place, with the response to it."""
+        outputs = self._outputs(image, SEARCH)
+        sample = self._sample(outputs)
+        response = self.filter.respond(sample)
+        features = place(outputs[-1], self.network.stage_grids[self.last], len(response))
+        self.view = View(features, response, self.centre, CELL * self.side / EXEMPLAR)
+        return sample, response
+
+    def _look_further(self, image: np.ndarray) -> bool:
+        """Goes to where the target seems to be in a larger crop, of the same scale, if it is anywhere there."""
+        response = self.filter.respond(self._sample(self._outputs(image, WIDE_SEARCH), WIDE_SEARCH))
+        found = bool(response.max() > self.options.found * self.mean_peak)
+        if found:
+            self._move_cells(image, peak(response))
+        return found
+
+    def _move_cells(self, image: np.ndarray, cells: np.ndarray) -> None:
+        self.move(image, cells * CELL * self.side / EXEMPLAR, 1.0)
+
     def _learn(self, sample: torch.Tensor, cells: np.ndarray, steps: int) -> None:
         """Takes in a sample whose target is at `cells` (x, y) from the middle, and solves the filter again."""
-        x, y = (gaussian(CELLS, centre, self.sigma).to(sample) for centre in cells)
+        x, y = (gaussian(sample.shape[-1], centre, self.sigma).to(sample) for centre in cells)
         self.filter.memory.add(sample, torch.outer(y, x))
         self.filter.solve(steps)
 
-    def _search(self, image: np.ndarray) -> list[torch.Tensor]:
-        """Outputs (C, h, w) of the backbone's stages for the search crop."""
-        size = self.grid.centred(SEARCH)
+    def _outputs(self, image: np.ndarray, pixels: int) -> list[torch.Tensor]:
+        """Outputs (C, h, w) of the backbone's stages for a crop of so many pixels around the target."""
+        size = self.grid.centred(pixels)
         picture = crop(image, self.centre, self.side * size / EXEMPLAR, size, self.fill)
         return [output[0] for output in self.stages([picture], self.last)]
 
-    def _sample(self, outputs: list[torch.Tensor]) -> torch.Tensor:
-        """What the filter sees (C, cells, cells): each stage has its weight as mean energy, after the Hann window."""
+    def _sample(self, outputs: list[torch.Tensor], pixels: int = SEARCH) -> torch.Tensor:
+        """What the filter sees (C, cells, cells) of a crop.
+
+        Each stage has its weight as mean energy, after the Hann window. In a larger crop the target may be anywhere:
+        it has no window, and the energies of the search crop before it.
+        """
         parts = []
         for stage, project in zip(self.options.stages, self.projections):
-            part = self._place(project(outputs[stage.number]), stage.number) * self.window
-            energy = part.square().sum(0).mean().clamp(min=1e-12)
-            parts.append(stage.weight * part / energy.sqrt())
-        return torch.cat(parts)
-
-    def _place(self, features: torch.Tensor, stage: int) -> torch.Tensor:
-        """Features (C, h, w) of a stage at the cells of the filter's grid: (C, cells, cells)."""
-        stride = self.network.stage_grids[stage].stride
-        features = features[None]
-        if stride < CELL:
-            features = F.avg_pool2d(features, 3, 1, padding=1, count_include_pad=False)
-        unchanged = {"zoom": features.new_ones(1), "shift": features.new_zeros(1, 2)}
-        return resample(features, self.offsets, stride * features.shape[-1], **unchanged)[0]
+            grid = self.network.stage_grids[stage.number]
+            parts.append(place(project(outputs[stage.number]), grid, pixels // CELL + 1))
+        if pixels == SEARCH:
+            parts = [part * self.window for part in parts]
+            self.energies = [part.square().sum(0).mean().clamp(min=1e-12) for part in parts]
+        weights = [stage.weight / energy.sqrt() for stage, energy in zip(self.options.stages, self.energies)]
+        return torch.cat([weight * part for weight, part in zip(weights, parts)])
 
     def _sizes(self, image: np.ndarray) -> torch.Tensor:
         """Features (S, C, h, w) of the target at the scales of the scale filter, its box stretched to a square."""
@@ -151,3 +169,13 @@ class CfTracker(CropTracker):
             flags, size = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, (SCALE_PIXELS, SCALE_PIXELS)
             pictures.append(cv2.warpAffine(image, warp, size, flags=flags, borderMode=cv2.BORDER_REPLICATE))
         return self.stages(pictures, SCALE_STAGE)[-1]
+
+
+def place(features: torch.Tensor, grid: Grid, cells: int) -> torch.Tensor:
+    """Features (C, h, w) of a stage, put on the filter's grid: (C, cells, cells). Both have the same middle."""
+    features = features[None]
+    if grid.stride < CELL:
+        features = F.avg_pool2d(features, 3, 1, padding=1, count_include_pad=False)
+    offsets = CELL * (torch.arange(cells, device=features.device) - (cells - 1) / 2)
+    unchanged = {"zoom": features.new_ones(1), "shift": features.new_zeros(1, 2)}
+    return resample(features, offsets, grid.stride * features.shape[-1], **unchanged)[0]

@@ -81,11 +81,14 @@ class Filter:
             self.filter, residual = self.filter + length * direction, residual - length * image
             energy, before = residual.square().sum(), energy
             direction = residual + energy / before * direction
-        self.coded = torch.fft.rfft2(self.filter)
 
     def respond(self, sample: torch.Tensor) -> torch.Tensor:
-        """Response (H, W) to a sample (C, H, W)."""
-        return torch.fft.irfft2((torch.fft.rfft2(sample) * self.coded).sum(0), s=sample.shape[-2:])
+        """Response (H, W) to a sample (C, H, W) of the size that it has learnt from, or of a larger one."""
+        (height, width), size = self.filter.shape[-2:], sample.shape[-2:]
+        # The filter lies about cell 0, around the border; so it does in a larger map.
+        room = F.pad(self.filter.roll((height // 2, width // 2), (1, 2)), (0, size[1] - width, 0, size[0] - height))
+        coded = torch.fft.rfft2(room.roll((-(height // 2), -(width // 2)), (1, 2)))
+        return torch.fft.irfft2((torch.fft.rfft2(sample) * coded).sum(0), s=size)
 
 
 def rectangle(size, support) -> torch.Tensor:
@@ -100,17 +103,16 @@ def gaussian(count: int, centre: float, sigma: float) -> torch.Tensor:
     return torch.exp(-((axis - centre) ** 2) / (2 * sigma**2))
 
 
-def fine_peak(response: torch.Tensor, factor: int) -> np.ndarray:
-    """Where a response (H, H) is highest: x, y in cells from its middle, in steps of 1 / `factor`.
+def peak(response: torch.Tensor) -> np.ndarray:
+    """Where a response (H, W) is highest: x, y in cells from its middle.
 
-    The highest value of the trigonometric interpolation at most one cell away from the highest cell.
+    Along each axis it is the vertex of the parabola through the highest cell and its two neighbours.
     """
-    size, cell = len(response), divmod(int(response.argmax()), len(response))
-    near = torch.arange(-factor, factor + 1) / factor
-    rows, columns = (
-        torch.exp(2j * torch.pi * torch.outer(index + near, torch.fft.fftfreq(size))).to(response.device)
-        for index in cell
-    )
-    fine = (rows @ torch.fft.fft2(response) @ columns.T).real
-    offset = near[list(divmod(int(fine.argmax()), len(near)))].numpy()
-    return (np.array(cell) + offset - (size - 1) / 2)[::-1]
+    row, column = divmod(int(response.argmax()), response.shape[1])
+    lines = ((response[row], column), (response[:, column], row))
+    return np.array([best + vertex(*line.roll(1 - best)[:3].tolist()) - (len(line) - 1) / 2 for line, best in lines])
+
+
+def vertex(below: float, top: float, above: float) -> float:
+    """Place in -.5 .. .5 of the vertex of a parabola by its values at -1, 0, 1, of which that at 0 is the highest."""
+    return 0.5 * (below - above) / min(below - 2 * top + above, -1e-9)

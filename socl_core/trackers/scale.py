@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from socl_core.trackers.filters import gaussian
+from socl_core.trackers.filters import gaussian, vertex
 
 SIGMA = 1.03  # of the label, in scales
 REGULARISATION = 0.01
@@ -43,8 +43,7 @@ class ScaleFilter:
         best = int(np.argmax(response))
         exponent = best - self.count // 2
         if 0 < best < self.count - 1:
-            below, top, above = response[best - 1 : best + 2]
-            exponent += 0.5 * (below - above) / min(below - 2 * top + above, -1e-9)
+            exponent += vertex(*response[best - 1 : best + 2])
         return self.step**exponent
 
     def _code(self, features: torch.Tensor) -> torch.Tensor:

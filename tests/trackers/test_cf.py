@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -7,7 +8,7 @@ from socl_core.errors import DataError
 from socl_core.models.alexnet import AlexNetV1
 from socl_core.models.device import Compute
 from socl_core.models.resnet import ResNet18
-from socl_core.trackers.cf import CfOptions, CfTracker, Projection, Stage
+from socl_core.trackers.cf import CfOptions, CfTracker, Projection, Stage, place
 
 CPU = Compute(torch.device("cpu"), False)
 
@@ -74,17 +75,45 @@ def test_main_axes_are_those_of_the_covariance():
 
 
 @pytest.mark.parametrize("make, pixels", [(ResNet18, 257), (AlexNetV1, 255)])
-def test_stages_lie_where_their_cells_are(backbone, make, pixels):
+def test_stages_lie_where_their_cells_are(make, pixels):
     """A map whose values are the places of its cells keeps them on the filter's grid, 8 pixels apart."""
-    tracker = tracker_of(make(0.125))
-    inside = (torch.arange(33) - 16).abs() * 8 < 75
-    for stage, grid in enumerate(make.stage_grids):
+    expected = (torch.arange(33.0) - 16) * 8
+    inside = expected.abs() < 75
+    for grid in make.stage_grids:
         places = torch.from_numpy(grid.offsets(pixels))
-        found = tracker._place(torch.stack(torch.meshgrid(places, places, indexing="xy")), stage)
+        found = place(torch.stack(torch.meshgrid(places, places, indexing="xy")), grid, 33)
         assert found.shape == (2, 33, 33)
-        expected = (torch.arange(33.0)[inside] - 16) * 8
-        torch.testing.assert_close(found[0][inside][:, inside], expected.expand(len(expected), -1), atol=1e-3, rtol=0)
-        torch.testing.assert_close(found[1][inside][:, inside].T, expected.expand(len(expected), -1), atol=1e-3, rtol=0)
+        for axis in (found[0], found[1].T):
+            rows = expected[inside].expand(int(inside.sum()), -1)
+            torch.testing.assert_close(axis[inside][:, inside], rows, atol=1e-3, rtol=0)
+
+
+def test_a_target_that_has_left_the_search_crop_is_found_again(backbone):
+    """A jump of 1.5 search sides: out of the crop of 257 pixels, inside that of 513."""
+    back = cv2.GaussianBlur(np.random.default_rng(1).integers(90, 160, (300, 400, 3), np.uint8), (9, 9), 0)
+    texture = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (30, 30, 3), np.uint8), (5, 5), 0)
+    images = []
+    for x, y in [(100, 150)] * 3 + [(185, 130)]:
+        images.append(back.copy())
+        images[-1][y : y + 30, x : x + 30] = texture
+    ends = []
+    for lost in (0.0, 0.3):
+        tracker = tracker_of(backbone, lost=lost)
+        tracker.init(images[0], [100, 150, 30, 30])
+        ends.append([tracker.update(image) for image in images[1:]][-1])
+    assert abs(ends[0][0] - 185) > 20
+    np.testing.assert_allclose(ends[1], [185, 130, 30, 30], atol=3)
+
+
+def test_a_crop_in_which_nothing_is_as_high_as_usual_moves_nothing(backbone):
+    images, boxes = video(2)
+    tracker = tracker_of(backbone)
+    tracker.init(images[0], boxes[0])
+    before = tracker.centre
+    tracker.mean_peak = 100.0
+    with torch.inference_mode():
+        assert not tracker._look_further(images[1])
+    np.testing.assert_array_equal(tracker.centre, before)
 
 
 def test_the_target_fills_its_pictures_at_its_own_size(backbone, monkeypatch):

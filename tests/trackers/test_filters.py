@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from socl_core.trackers.filters import Filter, SampleMemory, fine_peak, gaussian, rectangle
+from socl_core.trackers.filters import Filter, SampleMemory, gaussian, peak, rectangle
 
 
 def slow_rows(x, places):
@@ -61,6 +61,18 @@ def test_with_one_sample_and_no_bounds_the_filter_is_that_of_dsst():
     X, Y, Z = (np.fft.fft2(values) for values in (x, y, z))
     expected = np.fft.ifft2((X.conj() * Y / ((X.conj() * X).sum(0) + 0.3) * Z).sum(0)).real
     np.testing.assert_allclose(found.respond(torch.from_numpy(z)), expected, atol=1e-6)
+
+
+def test_a_larger_sample_has_the_same_response_away_from_its_border():
+    torch.manual_seed(0)
+    found = Filter(SampleMemory(2, 0.1), (4, 4), 0.1)
+    found.memory.add(torch.randn(3, 7, 7), torch.randn(7, 7))
+    found.solve(20)
+    sample = torch.randn(3, 13, 12)
+    large = found.respond(sample)
+    for row, column in [(0, 0), (3, 2), (6, 5)]:
+        small = found.respond(sample[:, row : row + 7, column : column + 7])
+        torch.testing.assert_close(small[2:5, 2:5], large[row + 2 : row + 5, column + 2 : column + 5])
 
 
 def test_conjugate_gradients_go_on_from_the_last_filter():
@@ -122,9 +134,14 @@ def test_gaussian(count):
         assert float(value) == pytest.approx(math.exp(-((i - (count - 1) / 2 + 0.5) ** 2) / (2 * 0.8**2)), rel=1e-5)
 
 
-@pytest.mark.parametrize("size", [7, 9])
-@pytest.mark.parametrize("at", [(0.25, -0.5), (1.75, 1.0), (-2.0, 0.0)])
-def test_the_fine_peak_is_that_of_the_trigonometric_polynomial(size, at):
-    axis = torch.arange(size) - (size - 1) / 2
-    x, y = (torch.cos(2 * torch.pi * (axis - c) / size) for c in at)
-    assert fine_peak(2 + y[:, None] + x, 8) == pytest.approx(at)
+@pytest.mark.parametrize("at", [(0.25, -0.5), (1.75, 1.0), (-2.0, 0.0), (3.25, -2.75)])
+def test_the_peak_is_that_of_the_parabola(at):
+    x, y = (-((torch.arange(7.0) - 3 - c) ** 2) for c in at)
+    response = 9 + y[:, None] + x
+    if max(at) < 3:
+        assert peak(response) == pytest.approx(at, abs=1e-5)
+    assert all(abs(found - round(c)) <= 0.5 for found, c in zip(peak(response), at))
+
+
+def test_a_flat_response_has_its_peak_within_half_a_cell():
+    assert all(abs(value) <= 3.5 for value in peak(torch.zeros(7, 7)))

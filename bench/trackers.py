@@ -1,0 +1,106 @@
+"""How fast the trackers are: frames a second of one core, and their ratio to OpenCV's MIL on the same frames.
+
+    python bench/trackers.py
+    python bench/trackers.py --peers ENVIRONMENT/bin/python    # CSRT as well: `pip install -r bench/peers.txt` there
+
+Trackers take turns, and what counts is processor time: neither other work on the machine nor its speed changes a ratio
+much. In the other environment MIL runs again, for CSRT's ratio.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+FRAMES, ROUNDS = 40, 5
+
+
+class OpenCv:
+    """A tracker of OpenCV under the contract of the package's."""
+
+    def __init__(self, name: str):
+        self.tracker = getattr(cv2, f"Tracker{name}").create()
+
+    def init(self, image, box) -> None:
+        self.tracker.init(image, tuple(int(value) for value in box))
+
+    def update(self, image):
+        return self.tracker.update(image)[1]
+
+
+def measure(makers: dict[str, Callable], frames: np.ndarray, box: np.ndarray) -> dict[str, list[float]]:
+    """Seconds a frame of each tracker in each round; what follows the first frame is timed."""
+    seconds = {name: [] for name in makers}
+    for _ in range(ROUNDS):
+        for name, make in makers.items():
+            tracker = make()
+            tracker.init(frames[0], box)
+            start = time.process_time()
+            for frame in frames[1:]:
+                tracker.update(frame)
+            seconds[name].append((time.process_time() - start) / (len(frames) - 1))
+    return seconds
+
+
+def our_makers() -> dict[str, Callable]:
+    """Trackers of the package's weights, with the pyramid of templates too."""
+    from socl_core.models.device import Compute
+    from socl_core.runs.pipeline import make_tracker
+    from socl_core.runs.weights import read_weights, weights_spec
+
+    compute, weights, makers = Compute.choose("cpu"), Path(__file__).parents[1] / "socl_core" / "weights", {}
+    for title, name, changes in (
+        ("SoCL-Siam", "socl-siam", {}),
+        ("SoCL-Siam, pyramid of templates", "socl-siam", {"pyramid": "template"}),
+        ("SoCL-CF", "socl-cf", {}),
+    ):
+        file = weights / f"{name}.safetensors"
+        spec, network = weights_spec(file).model_copy(update=changes), read_weights(file, compute)
+        makers[title] = lambda spec=spec, network=network: make_tracker(spec, network, compute)
+    print(f"{compute.describe()}; processor time of one core, medians of {ROUNDS} rounds of {FRAMES} frames")
+    return makers
+
+
+def show(seconds: dict[str, list[float]]) -> None:
+    for name, times in seconds.items():
+        ratios = [mil / own for mil, own in zip(seconds["MIL"], times)]
+        print(f"{name:34}{1 / statistics.median(times):8.0f} fps{statistics.median(ratios):8.2f} x MIL")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peers", type=Path, help="Python of an environment with OpenCV's CSRT")
+    parser.add_argument("--frames", type=Path, help=argparse.SUPPRESS)  # given to that Python
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    opencv = {name: lambda name=name: OpenCv(name) for name in ("MIL", "CSRT") if hasattr(cv2, f"Tracker{name}")}
+    if options.frames:
+        with np.load(options.frames) as file:
+            print(json.dumps(measure(opencv, file["frames"], file["box"])))
+        return
+
+    import torch
+
+    from socl_core import data
+
+    torch.set_num_threads(1)
+    sequence = data.load("composite", "dev", videos=1, frames=FRAMES)[0]
+    frames, box = np.stack([sequence.frames[i] for i in range(len(sequence))]), sequence.boxes[0]
+    show(measure(our_makers() | opencv, frames, box))
+    if options.peers:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "frames.npz"
+            np.savez(file, frames=frames, box=box)
+            command = [options.peers, Path(__file__).resolve(), "--frames", file]
+            show(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+
+
+if __name__ == "__main__":
+    main()
