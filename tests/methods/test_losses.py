@@ -3,7 +3,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import strategies as st
 
 from socl_core.methods.losses import (
     balanced_bce,
@@ -142,11 +141,6 @@ def box(x0, y0, x1, y1):
 ])  # fmt: skip
 def test_generalised_iou_by_hand(a, b, expected):
     assert float(generalised_iou(a, b)) == pytest.approx(expected)
-
-
-numbers = st.floats(-3, 3)
-lengths = st.floats(0.01, 4)
-boxes_ = st.tuples(numbers, numbers, lengths, lengths).map(lambda b: torch.tensor(b, dtype=torch.float64))
 
 
 def test_boxes_without_area_give_no_nan():

@@ -100,7 +100,7 @@ def test_top_maps_lie_on_the_target_after_augmentation(size):
             y, x = (w.float().mean() for w in torch.where(image[0] > image[0].amax() / 2))
             centre = (size - 1) / 2 + zoom * shift  # where the augmentation puts the target
             torch.testing.assert_close(torch.stack([x, y]), centre, atol=0.6, rtol=0)
-            cells = GRID.centres(size)
+            cells = torch.from_numpy(GRID.centres(size))
             mass = torch.stack([(one.sum(0) * cells).sum(), (one.sum(1) * cells).sum()])
             assert (mass - centre).abs().max() < 4  # half a cell
 
