@@ -12,7 +12,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from socl_core import data
@@ -27,6 +26,7 @@ SCRIPT, FONTS = "tex-mml-chtml.js", "output/chtml/fonts/woff-v2"
 PROGRAMS = Path(sys.executable).parent  # of this environment, whether it is activated or not
 FAILED = Path("runs/failed")
 SCREEN = 24  # lines of a cause that still fit on one screen
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal
 
 
 def execute(notebook: Path, out: Path, parameters: dict | None = None) -> Path:
@@ -115,7 +115,7 @@ def _cause(error: Exception) -> str:
         text = f"{type(error).__name__}: {error}"
         head = "the notebook did not run"
     else:
-        text = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(traceback))
+        text = COLOURS.sub("", "\n".join(traceback))
         head = f"cell {error.cell_index} failed with {error.ename}: {error.evalue}"
     lines = text.strip().splitlines()
     if len(lines) > SCREEN:
@@ -223,12 +223,13 @@ def build(out: Path = Path("."), book: Path = Path("book"), config: Path = Path(
         for old in ("html", ".doctrees", ".jupyter_cache"):
             shutil.rmtree(made / old, ignore_errors=True)
         copy_mathjax(book / "assets/mathjax")
-        pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        process = subprocess.Popen(command, **pipe, pass_fds=[held.fileno()])  # which holds the lock to its own end
-        lines = [_show(line) for line in _tee(process.stdout, log)]
-        process.wait()
-    print("\r\x1b[K" if sys.stdout.isatty() else "", end="")
-    if process.returncode != 0 or not page.is_file():
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "pass_fds": [held.fileno()]}
+        with log.open("w") as file, subprocess.Popen(command, **options) as process:  # which holds the lock to its end
+            for line in process.stdout:
+                file.write(COLOURS.sub("", line))
+                _show_progress(line)
+    if process.returncode or not page.is_file():
+        lines = log.read_text().splitlines()
         bad = [line for line in lines if re.search(r"WARNING|ERROR|CRITICAL|[Ee]xception", line)]
         shown = "\n".join((bad or lines)[-SCREEN:])
         raise SoclError(f"the book did not build; the full log is {log}\n{shown}")
@@ -236,17 +237,8 @@ def build(out: Path = Path("."), book: Path = Path("book"), config: Path = Path(
     return page
 
 
-def _tee(stream, log: Path) -> Iterator[str]:
-    with log.open("w") as file:
-        for line in stream:
-            line = re.sub(r"\x1b\[[0-9;]*m", "", line)
-            file.write(line)
-            yield line.rstrip("\n")
-
-
-def _show(line: str) -> str:
-    """One progress line that rewrites itself; silent when the output is a file."""
-    step = re.match(r"(reading sources|writing output|copying images)\.*\s*\[\s*(\d+)%\]\s*(\S+)", line)
-    if step and sys.stdout.isatty():
-        print(f"\r\x1b[Kbook: {step[1]} {step[2]} % {step[3]}", end="", flush=True)
-    return line
+def _show_progress(line: str) -> None:
+    """Rewrite one line on a terminal with the step that a line of Sphinx tells of."""
+    step = re.match(r"(reading|writing|copying) (?:\w+)\.*\s*\[\s*(\d+)%\]\s*(\S+)", COLOURS.sub("", line))
+    if sys.stdout.isatty():
+        print(f"\r\x1b[Kbook: {step[1]} {step[2]} % {step[3]}" if step else "\r\x1b[K", end="", flush=True)
