@@ -7,6 +7,7 @@ from socl_book.figures import SERIES, style
 from socl_book.results import Results
 from socl_book.tables import Cell, Claim, Table
 from socl_book.verdicts import judge
+from socl_core.scoring.statistics import MARGIN
 
 
 def column_chart(table: Table, results: Results, label: str):
@@ -57,4 +58,24 @@ def difference_chart(claims: list[Claim], results: Results):
     axis.axvline(0, color="0.3", linewidth=1)
     axis.set(yticks=range(len(claims)), yticklabels=[claim.text for claim in claims], ylim=(len(claims) - 0.5, -0.5))
     axis.set(title="difference by sequence (dots), mean with 95 % interval (diamond)", xlabel="points")
+    return drawn
+
+
+def forest_chart(claims: list[Claim], results: Results):
+    """Draw the measured difference of every claim on trackers with its interval, beside the paper's own."""
+    style()
+    rows = [(claim, judge(claim, results).difference) for claim in claims if not claim.measure]
+    drawn, axis = plt.subplots(figsize=(10, 1.2 + 0.32 * len(rows)), layout="constrained")
+    axis.axvspan(-MARGIN, MARGIN, color="0.92", label=f"{MARGIN:g} points either way")
+    axis.axvline(0, color="0.3", linewidth=1)
+    paper = [(claim.paper, row) for row, (claim, _) in enumerate(rows) if claim.paper is not None]
+    axis.plot(*zip(*paper), "o", color=SERIES[1], markerfacecolor="none", label="paper")
+    known = [(d, row) for row, (_, d) in enumerate(rows) if d and d.seeds > 1]  # one seed has no interval of its own
+    for d, row in known:
+        label = "measured, 95 % interval" if row == known[0][1] else None
+        axis.errorbar(d.mean, row, xerr=[[d.mean - d.low], [d.high - d.mean]], fmt="D", color=SERIES[0], label=label)
+    names = [f"{claim.section}: {claim.text}" for claim, _ in rows]
+    axis.set(yticks=range(len(rows)), yticklabels=names, ylim=(len(rows) - 0.5, -0.5), xlabel="points")
+    axis.set(title="every claim says: to the right of zero")
+    axis.legend(fontsize="small", loc="lower right")
     return drawn

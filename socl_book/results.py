@@ -86,7 +86,9 @@ class Results:
             return None
         scores = self.runs_of(cell, source)[0].sequences
         pooled = [scores[name][sequence].get("got10k_frames") for name, sequence in values.columns]
-        return estimate(values, pooled if cell.metric in POOLED else None)
+        # Two targets of one video are no two videos: Jogging.1 and Jogging.2 count together.
+        videos = [f"{name} {sequence.partition('.')[0]}" for name, sequence in values.columns]
+        return estimate(values, pooled if cell.metric in POOLED else None, videos)
 
     def describe(self, cell: Cell) -> dict:
         """A cell as plain data: paper, measured in this store, recorded, n, run ids."""

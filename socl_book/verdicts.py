@@ -1,7 +1,7 @@
 """What became of the claims: how results of this book, or its maps, judge each.
 
-Every claim says that some difference is positive. It is reproduced when the whole 95 % interval is, contradicted
-when the whole interval is negative, else inconclusive.
+Every claim says that some difference is positive. It is reproduced or contradicted when the difference is not zero by a
+test at 5 %, corrected by Holm for the claims of one table; equal when it is surely smaller than the margin, else open.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import numpy as np
 
 from socl_book.evidence import clip_evidence, sample_evidence
 from socl_book.results import Results
-from socl_book.tables import Claim, Table, build_seeds
+from socl_book.tables import Claim, Table, all_claims, build_seeds
 from socl_core import data
 from socl_core.data.files import write_atomic
 from socl_core.errors import known
@@ -23,7 +23,7 @@ from socl_core.runs.spec import make_spec
 from socl_core.runs.store import Run
 from socl_core.runs.training_set import CACHE
 from socl_core.runs.weights import read_weights
-from socl_core.scoring.statistics import Estimate, estimate, verdict
+from socl_core.scoring.statistics import MARGIN, Estimate, estimate, holm, verdict
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Judgement:
     claim: Claim
     source: str | None = None
     difference: Estimate | None = None
+    p_value: float | None = None  # corrected for the claims of its table
 
     @property
     def one_seed(self) -> bool:
@@ -44,7 +45,9 @@ class Judgement:
         """What the difference says of the claim."""
         if self.difference is None:
             return "not run"
-        return "inconclusive" if self.one_seed else verdict(self.difference)
+        # A loss that a margin allows, and a share of a map, are not differences that could be called small.
+        plain = not (self.claim.margin or self.claim.measure)
+        return "open" if self.one_seed else verdict(self.difference, MARGIN if plain else 0.0, self.p_value)
 
 
 def judgements(claim: Claim, results: Results) -> list[Judgement]:
@@ -55,12 +58,20 @@ def judgements(claim: Claim, results: Results) -> list[Judgement]:
     if claim.measure:
         values = measure(claim.measure, results.protocol)
         return [Judgement(claim, "build", estimate(values))] if values else []
+    family = [c for c in all_claims() if c.section == claim.section and not c.measure and c != claim]
     found = []
     for source in ("recorded", "build"):
-        if d := results.difference(claim.above, claim.below, source):
-            shifted = Estimate(d.mean + claim.margin, d.low + claim.margin, d.high + claim.margin, d.seeds)
-            found.append(Judgement(claim, source, shifted))
+        if d := _difference(claim, results, source):
+            others = [_difference(other, results, source) for other in family]
+            p_values = holm([d.p_value, *(other.p_value for other in others if other)])
+            found.append(Judgement(claim, source, d, p_values[0]))
     return found
+
+
+def _difference(claim: Claim, results: Results, source: str) -> Estimate | None:
+    """The difference of a claim on trackers, with its margin added."""
+    d = results.difference(claim.above, claim.below, source)
+    return d and d.shifted(claim.margin)
 
 
 def judge(claim: Claim, results: Results) -> Judgement:

@@ -89,15 +89,23 @@ def _pooled(values: np.ndarray, weights: np.ndarray, clusters: np.ndarray) -> tu
     return (values * weights) @ member.T / total, total
 
 
-def verdict(difference: Estimate, margin: float = MARGIN) -> str:
+def holm(p_values: list[float]) -> list[float]:
+    """p-values adjusted for being several: some true hypothesis is rejected in one of twenty families. (Holm, 1979)"""
+    order, adjusted, largest = np.argsort(p_values), [1.0] * len(p_values), 0.0
+    for rank, place in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = largest
+    return adjusted
+
+
+def verdict(difference: Estimate, margin: float = MARGIN, p_value: float | None = None) -> str:
     """Of the claim that a difference is positive: reproduced, contradicted, equal or open.
 
-    Reproduced or contradicted where the 95 % interval lies on one side of zero; equal where the 90 % interval lies
-    within the margin (two one-sided tests at 5 %); else open.
+    Reproduced or contradicted where the p-value, that of the difference or one adjusted for a family, is below 5 %:
+    the plain one is so where the 95 % interval lies on one side of zero. Equal where the 90 % interval lies within the
+    margin (two one-sided tests at 5 %); else open.
     """
-    if difference.low > 0:
-        return "reproduced"
-    if difference.high < 0:
-        return "contradicted"
+    if (difference.p_value if p_value is None else p_value) < 0.05:
+        return "reproduced" if difference.mean > 0 else "contradicted"
     low, high = difference.interval(0.9)
     return "equal" if -margin < low and high < margin else "open"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
-from socl_core.scoring.statistics import Estimate, estimate, verdict
+from socl_core.scoring.statistics import Estimate, estimate, holm, verdict
 
 
 def crossed(rng, seeds, videos, sd_seed, sd_video, sd_rest, mean=0.0):
@@ -97,3 +97,9 @@ def test_a_shift_moves_the_mean_alone():
 def test_verdicts(mean, error, expected):
     """With many degrees of freedom: 1.96 and 1.645 standard errors to either side."""
     assert verdict(Estimate(mean, error, 1e6, 5)) == expected
+
+
+def test_holm_asks_more_of_the_smaller_p_values():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.5, 0.9]) == pytest.approx([1, 1]) and holm([]) == []
+    assert verdict(Estimate(5, 2, 1e6, 5), p_value=0.06) == "open"
