@@ -5,6 +5,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from socl_core.errors import UsageError, known
 DATA_HELP = "Training set: composite, clicks:PATH, got10k:PATH and so on; may be repeated."
 INIT_HELP = "Weights the backbone starts from: safetensors or a torch state dict."
 SPLIT_HELP = "A split of the data set, or dev; by default the one for final numbers."
+EXPLAIN_HELP = "Also say when the target was lost, and what happened then."
 EXPORT_HELP = "Also write the boxes for a server: otb, got10k, lasot or trackingnet:FOLDER."
 
 app = typer.Typer()
@@ -108,6 +110,7 @@ def evaluate(
     split: Annotated[str | None, typer.Option(help=SPLIT_HELP)] = None,
     sequences: Sequences = None,
     export: Annotated[str | None, typer.Option(help=EXPORT_HELP)] = None,
+    explain: Annotated[bool, typer.Option("--explain", help=EXPLAIN_HELP)] = False,
     json_: AsJson = False,
     device: Device = "auto",
     data_root: DataRoot = None,
@@ -120,6 +123,7 @@ def evaluate(
     from tqdm import tqdm
 
     from socl_core.scoring import conventions, evaluation, results
+    from socl_core.scoring.failures import failures
 
     convention, sign, folder = (export or "").partition(":")
     if export:
@@ -131,15 +135,24 @@ def evaluate(
     if export:
         results.check_export(convention, Path(folder), [video.name for video in videos])
 
-    def export_boxes(name, boxes, seconds):
+    lost = {}
+
+    def each_sequence(name, boxes, seconds):
         if export:
             results.write_results(convention, Path(folder), name, boxes, seconds)
+        if explain:
+            lost[name] = failures(boxes, next(video for video in videos if video.name == name))
 
     with tqdm(total=sum(map(len, videos)), desc=f"track {data}", unit="frame") as bar:
-        scores = evaluation.evaluate(make_tracker, videos, each_frame=bar.update, each_sequence=export_boxes)
+        scores = evaluation.evaluate(make_tracker, videos, each_frame=bar.update, each_sequence=each_sequence)
     result = evaluation.mean_scores(scores) | {"sequences": scores}
     result["weights"] = hashlib.sha256(weights.read_bytes()).hexdigest()
-    lines = [f"{name:24} {_percent(score)}  {score['fps']:.0f} frames a second" for name, score in scores.items()]
+    if explain:
+        result["failures"] = {name: [asdict(failure) for failure in each] for name, each in lost.items()}
+    lines = []
+    for name, score in scores.items():
+        lines.append(f"{name:24} {_percent(score)}  {score['fps']:.0f} frames a second")
+        lines += [f"  {failure}" for failure in lost.get(name, [])]
     options.show(json_, result, [*lines, f"{'mean':24} {_percent(result)}"])
 
 

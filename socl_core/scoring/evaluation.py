@@ -74,14 +74,13 @@ def score_boxes(boxes: np.ndarray, sequence: Sequence) -> dict[str, float]:
     """What each convention reports of boxes (N, 4) on one sequence alone: auc and precision as OTB has them, the
     numbers of `BENCHMARKS` as `got10k_ao` and so on, and over how many frames each was taken, as `got10k_frames`.
 
-    The target counts as absent where the benchmark's own labels say so, else where the annotation is not valid.
     GOT-10k's numbers are 0 where it scores no frame; they are pooled over frames, so they weigh nothing.
     Nothing is scored where a server keeps the annotation of some frames.
     """
     if not np.isfinite(sequence.boxes).all():
         return {}
     height, width = sequence.frames[0].shape[:2]
-    absent = np.any([sequence.labels[kind] for kind in HIDDEN if kind in sequence.labels] or [~sequence.valid], 0)
+    absent = absence(sequence)
     cover = sequence.labels.get("cover", 8 * sequence.valid)
 
     def numbers(convention: str) -> dict[str, float]:
@@ -94,6 +93,11 @@ def score_boxes(boxes: np.ndarray, sequence: Sequence) -> dict[str, float]:
         found = numbers(convention) if frames else dict.fromkeys(("ao", "sr50", "sr75"), 0.0)
         scores |= {f"{convention}_{name}": value for name, value in (found | {"frames": frames}).items()}
     return scores
+
+
+def absence(sequence: Sequence) -> np.ndarray:
+    """Frames (N,) without the target: by the benchmark's own labels, else those whose annotation is not valid."""
+    return np.any([sequence.labels[kind] for kind in HIDDEN if kind in sequence.labels] or [~sequence.valid], 0)
 
 
 def mean_scores(scores: dict[str, dict[str, float]]) -> dict[str, float]:
