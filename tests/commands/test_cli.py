@@ -196,13 +196,14 @@ def test_track_refuses_a_bad_first_box(trained, init):
 
 def test_evaluate_prints_one_object(trained):
     done = socl("evaluate", "--weights", "my_run/weights.safetensors", "--data", "composite", "--split", "dev",
-                "--sequences", "dev_000", "--export", "got10k:sent", "--json", cwd=trained)  # fmt: skip
+                "--sequences", "dev_000", "--export", "got10k:sent", "--explain", "--json", cwd=trained)  # fmt: skip
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     sent = trained / "sent" / "dev_000"
     frames = result["sequences"]["dev_000"]["frames"]
     assert [len((sent / f"dev_000_{part}.txt").read_text().split()) for part in ("001", "time")] == [frames] * 2
-    assert set(result) == {"auc", "precision", "sequences", "weights"}
+    assert set(result) == {"auc", "precision", "sequences", "weights", "failures"}
+    assert all(0 < failure["start"] < failure["end"] <= frames for failure in result["failures"]["dev_000"])
     assert result["auc"] == pytest.approx(result["sequences"]["dev_000"]["auc"])
     assert len(set((sent / "dev_000_time.txt").read_text().split())) > 1  # each frame has its own
     again = socl("evaluate", "--weights", "my_run/weights.safetensors", "--data", "composite", "--split", "dev",
