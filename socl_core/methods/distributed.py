@@ -89,9 +89,10 @@ def mean_of_all(values: torch.Tensor) -> torch.Tensor:
 class WholeBatchNorm(nn.BatchNorm2d):
     """Batch normalisation with the statistics of all processes; torch's SyncBatchNorm runs on GPUs alone."""
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
         if not self.training:
-            return super().forward(x)
+            return super().forward(features)
+        x = features.to(self.running_mean.dtype)  # bfloat16 is too coarse for sums
         shape, n = (1, -1, 1, 1), size() * x.numel() // x.shape[1]
         mean = all_reduce(x.sum((0, 2, 3))) / n
         centred = x - mean.view(shape)
@@ -101,7 +102,8 @@ class WholeBatchNorm(nn.BatchNorm2d):
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(var * n / (n - 1), self.momentum)
         x = centred * (var + self.eps).rsqrt().view(shape)
-        return x * self.weight.view(shape) + self.bias.view(shape) if self.affine else x
+        x = x * self.weight.view(shape) + self.bias.view(shape) if self.affine else x
+        return x.to(features.dtype)
 
 
 class _Step(nn.Module):

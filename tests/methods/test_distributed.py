@@ -163,6 +163,16 @@ def test_torchrun_trains_one_run(tmp_path):
     assert [entry["step"] for entry in run.log()] == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_batch_normalisation_of_one_process_is_torchs(monkeypatch, dtype):
+    monkeypatch.setattr(distributed, "all_reduce", lambda sums: sums)
+    whole, plain = distributed.WholeBatchNorm(3), nn.BatchNorm2d(3)
+    images = torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(0)).to(dtype)
+    torch.testing.assert_close(whole(images), plain(images))  # the type as well
+    for name, statistics in plain.named_buffers():
+        torch.testing.assert_close(getattr(whole, name), statistics)
+
+
 def test_alone_nothing_changes(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     rows, network = torch.arange(6).view(2, 3), nn.Sequential(nn.BatchNorm2d(2))
