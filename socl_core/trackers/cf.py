@@ -5,7 +5,7 @@ features say where, deep ones what; one filter over all, no larger than the targ
 over time; the size by a filter of its own.
 """
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import cv2
 import numpy as np
@@ -28,28 +28,30 @@ SCALE_PIXELS, SCALE_STAGE = 48, 1  # of the pictures that tell the size, and the
 class Stage(NamedTuple):
     """Features that the filter sees: a stage of the backbone, its channels left by their main axes, and its weight."""
 
-    number: int
-    channels: int
-    weight: float
+    number: Annotated[int, Field(ge=0, le=4)]
+    channels: Annotated[int, Field(ge=1)]
+    weight: Annotated[float, Field(gt=0)]
 
 
 class CfOptions(BaseModel):
     """Parameters of the filters, chosen on development data."""
 
-    stages: tuple[Stage, ...] = Field(
+    filter_stages: tuple[Stage, ...] = Field(
         (Stage(1, 16, 1.0), Stage(2, 24, 1.0), Stage(4, 24, 0.5)),
         min_length=1,
         description="of the backbone that the filter sees: number, channels kept, weight",
     )
-    support: float = Field(1.5, gt=0, description="sides of the filter in those of the target")
-    sigma: float = Field(0.08, gt=0, description="of the filter's label, in sides of the target")
-    regularisation: float = Field(0.03, gt=0, description="of the filter")
+    filter_support: float = Field(1.5, gt=0, description="sides of the filter in those of the target")
+    filter_sigma: float = Field(0.08, gt=0, description="of the filter's label, in sides of the target")
+    filter_ridge: float = Field(0.03, gt=0, description="weight of the filter's squares in its regression")
     filter_rate: float = Field(0.02, ge=0, lt=1, description="weight of the newest sample of the filter")
-    memory: int = Field(20, ge=1, description="samples that the filter keeps")
+    filter_memory: int = Field(20, ge=1, description="samples that the filter keeps")
     learn_every: int = Field(5, ge=1, description="frames from one sample to the next")
-    iterations: int = Field(5, ge=1, description="conjugate gradients a sample; ten times as many for the first")
-    lost: float = Field(0.3, ge=0, le=1, description="share of the mean peak so far, below which the target is lost")
-    found: float = Field(0.6, ge=0, description="share above which a peak in a larger search crop is the target")
+    filter_iterations: int = Field(5, ge=1, description="conjugate gradients a sample; ten times as many for the first")
+    lost_below: float = Field(
+        0.3, ge=0, le=1, description="share of the mean peak so far, below which the target is lost"
+    )
+    found_above: float = Field(0.6, ge=0, description="share above which a peak in a larger search crop is the target")
     scales: int = Field(17, ge=1, le=99, description="of the target that the scale filter compares")
     scale_step: float = Field(1.03, gt=1, description="factor from one of these scales to the next")
     scale_rate: float = Field(0.025, ge=0, lt=1, description="weight of the newest frame in the scale filter")
@@ -79,7 +81,7 @@ class CfTracker(CropTracker):
 
     def __init__(self, backbone: torch.nn.Module, compute: Compute, options: CfOptions = CfOptions()):  # noqa: B008
         super().__init__(backbone, compute)
-        self.options, self.last = options, max(stage.number for stage in options.stages)
+        self.options, self.last = options, max(stage.number for stage in options.filter_stages)
         hann = torch.hann_window(SEARCH // CELL + 3, periodic=False, device=compute.device)[1:-1]
         self.window = torch.outer(hann, hann)
 
@@ -87,12 +89,12 @@ class CfTracker(CropTracker):
     def init(self, image: np.ndarray, box) -> None:
         self.start(image, box)
         options, outputs = self.options, self._outputs(image, SEARCH)
-        self.projections = [Projection(outputs[stage.number], stage.channels) for stage in options.stages]
+        self.projections = [Projection(outputs[stage.number], stage.channels) for stage in options.filter_stages]
         target = self.target * EXEMPLAR / self.side / CELL  # width and height in cells
-        self.sigma = options.sigma * float(np.sqrt(target.prod()))
-        memory = SampleMemory(options.memory, options.filter_rate)
-        self.filter = Filter(memory, target * options.support, options.regularisation)
-        self._learn(self._sample(outputs), np.zeros(2), 10 * options.iterations)
+        self.sigma = options.filter_sigma * float(np.sqrt(target.prod()))
+        memory = SampleMemory(options.filter_memory, options.filter_rate)
+        self.filter = Filter(memory, target * options.filter_support, options.filter_ridge)
+        self._learn(self._sample(outputs), np.zeros(2), 10 * options.filter_iterations)
         self.frame, self.mean_peak = 0, 0.0
         self.scale = ScaleFilter(options.scales, options.scale_step, options.scale_rate)
         self.scale.learn(self._sizes(image))
@@ -100,7 +102,7 @@ class CfTracker(CropTracker):
     @torch.inference_mode()
     def update(self, image: np.ndarray) -> np.ndarray:
         sample, response = self._search(image)
-        if response.max() < self.options.lost * self.mean_peak and self._look_further(image):
+        if response.max() < self.options.lost_below * self.mean_peak and self._look_further(image):
             sample, response = self._search(image)
         self.frame += 1
         self.mean_peak += (float(response.max()) - self.mean_peak) / self.frame
@@ -109,7 +111,7 @@ class CfTracker(CropTracker):
         box = self.move(image, np.zeros(2), self.scale.find(self._sizes(image)))
         self.scale.learn(self._sizes(image))
         if self.frame % self.options.learn_every == 0:
-            self._learn(sample, cells, self.options.iterations)
+            self._learn(sample, cells, self.options.filter_iterations)
         return box
 
     def _search(self, image: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
@@ -124,7 +126,7 @@ class CfTracker(CropTracker):
     def _look_further(self, image: np.ndarray) -> bool:
         """Goes to where the target seems to be in a larger crop, of the same scale, if it is anywhere there."""
         response = self.filter.respond(self._sample(self._outputs(image, WIDE_SEARCH), WIDE_SEARCH))
-        found = bool(response.max() > self.options.found * self.mean_peak)
+        found = bool(response.max() > self.options.found_above * self.mean_peak)
         if found:
             self._move_cells(image, peak(response))
         return found
@@ -151,13 +153,13 @@ class CfTracker(CropTracker):
         it has no window, and the energies of the search crop before it.
         """
         parts = []
-        for stage, project in zip(self.options.stages, self.projections):
+        for stage, project in zip(self.options.filter_stages, self.projections):
             grid = self.network.stage_grids[stage.number]
             parts.append(place(project(outputs[stage.number]), grid, pixels // CELL + 1))
         if pixels == SEARCH:
             parts = [part * self.window for part in parts]
             self.energies = [part.square().sum(0).mean().clamp(min=1e-12) for part in parts]
-        weights = [stage.weight / energy.sqrt() for stage, energy in zip(self.options.stages, self.energies)]
+        weights = [stage.weight / energy.sqrt() for stage, energy in zip(self.options.filter_stages, self.energies)]
         return torch.cat([weight * part for weight, part in zip(weights, parts)])
 
     def _sizes(self, image: np.ndarray) -> torch.Tensor:

@@ -98,7 +98,7 @@ def test_a_target_that_has_left_the_search_crop_is_found_again(backbone):
         images[-1][y : y + 30, x : x + 30] = texture
     ends = []
     for lost in (0.0, 0.3):
-        tracker = tracker_of(backbone, lost=lost)
+        tracker = tracker_of(backbone, lost_below=lost)
         tracker.init(images[0], [100, 150, 30, 30])
         ends.append([tracker.update(image) for image in images[1:]][-1])
     assert abs(ends[0][0] - 185) > 20
@@ -133,7 +133,7 @@ def test_a_box_outside_of_the_frame_is_refused(backbone):
 
 def test_stages_and_channels_are_options(backbone):
     images, boxes = video(2)
-    tracker = tracker_of(backbone, stages=(Stage(0, 5, 1.0), Stage(3, 7, 0.3)))
+    tracker = tracker_of(backbone, filter_stages=(Stage(0, 5, 1.0), Stage(3, 7, 0.3)))
     tracker.init(images[0], boxes[0])
     assert tracker.filter.memory.samples.shape == (1, 12, 33, 33)
     energy = tracker.filter.memory.samples[0].square().mean((1, 2))
