@@ -1,6 +1,5 @@
 """`socl book`: notebooks to pages."""
 
-import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -14,9 +13,11 @@ from socl_core.commands.options import (
     Device,
     MethodName,
     Protocol,
+    Settings,
     Weights,
     seeds_of,
     settings,
+    show,
     yaml_value,
 )
 
@@ -33,7 +34,7 @@ app.add_typer(book_app, name="book")
 
 @book_app.command("make")
 def make(
-    protocol: Annotated[str, typer.Option(help="smoke, laptop, reference or paper.")] = "laptop",
+    protocol: Protocol = "laptop",
     cores: Annotated[int, typer.Option(min=1, help="Processes of Snakemake.")] = 2,
     profile: Annotated[Path | None, typer.Option(help="A profile of Snakemake, such as profiles/slurm.")] = None,
 ) -> None:
@@ -52,7 +53,7 @@ def run(
     """Execute one notebook with papermill; the copy appears when every cell has run."""
     from socl_book.build import execute
 
-    execute(notebook, out, settings(parameter or []))
+    execute(notebook, out, settings(parameter))
 
 
 @book_app.command("build")
@@ -101,17 +102,14 @@ def table(
     cells = [results.describe(cell) for cell in chosen.cells]
     if record:
         keep(result for (source, _), result in results.runs.items() if source == "build")
-    if json_:
-        print(json.dumps({"table": name, "protocol": protocol, "cells": cells}, indent=1))
-        return
-    print(f"{chosen.title} ({protocol})")
-    for cell in cells:
-        value = (
-            f"{cell['measured']:.1f} [{cell['interval'][0]:.1f}, {cell['interval'][1]:.1f}]"
-            if cell["n"]
-            else cell["missing"] or "not run; --run runs it"
-        )
-        print(f"{cell['row']:45} {cell['column']:5} paper {cell['paper'] or '-':5}  measured {value}  n {cell['n']}")
+    lines = (
+        f"{cell['row']:45} {cell['column']:5} paper {cell['paper'] or '-':5}  measured "
+        + ("{:.1f} [{:.1f}, {:.1f}]".format(cell["measured"], *cell["interval"])
+           if cell["n"] else cell["missing"] or "not run; --run runs it")
+        + f"  n {cell['n']}"
+        for cell in cells
+    )  # fmt: skip
+    show(json_, {"table": name, "protocol": protocol, "cells": cells}, [f"{chosen.title} ({protocol})", *lines])
 
 
 @app.command()
@@ -123,14 +121,12 @@ def claims(protocol: Protocol = "laptop", json_: AsJson = False, data_root: Data
 
     results = read_results(protocol)
     judged = [as_data(judge(claim, results), results) for claim in all_claims()]
-    if json_:
-        print(json.dumps({"protocol": protocol, "claims": judged}, indent=1))
-        return
-    for row in judged:
-        number = ""
-        if row["interval"]:
-            number = "{:+6.1f} [{:+.1f}, {:+.1f}]".format(row["difference"], *row["interval"])
-        print(f"{row['verdict']:13} {row['section']:10} {row['claim']:75} {number}")
+    lines = (
+        f"{row['verdict']:13} {row['section']:10} {row['claim']:75} "
+        + ("{:+6.1f} [{:+.1f}, {:+.1f}]".format(row["difference"], *row["interval"]) if row["interval"] else "")
+        for row in judged
+    )
+    show(json_, {"protocol": protocol, "claims": judged}, lines)
 
 
 @app.command()
@@ -139,7 +135,7 @@ def select(
     method: MethodName = "socl-siam",
     protocol: Protocol = "laptop",
     on: Annotated[list[str] | None, typer.Option(help="Data set with a dev split; may be repeated.")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="A parameter for all, name=value.")] = None,
+    set_: Settings = None,
     seeds: Annotated[str, typer.Option(help="Comma separated.")] = "0",
     json_: AsJson = False,
     device: Device = "auto",
@@ -149,13 +145,9 @@ def select(
     from socl_book.selection import candidates, ranking
 
     choices = {name: yaml_value(f"[{text}]") for name, _, text in (pair.partition("=") for pair in try_)}
-    tried = candidates(protocol, method, choices, seeds_of(seeds), on or ["composite"], settings(set_ or []))
+    tried = candidates(protocol, method, choices, seeds_of(seeds), on or ["composite"], settings(set_))
     rows = ranking(tried, device)
-    if json_:
-        print(json.dumps(rows, indent=1))
-        return
-    for row in rows:
-        print(f"{row['mean']:6.2f}  {row['setting']:40} {row['auc']}")
+    show(json_, rows, (f"{row['mean']:6.2f}  {row['setting']:40} {row['auc']}" for row in rows))
 
 
 @app.command("negatives")
@@ -163,7 +155,7 @@ def negatives(
     data: Annotated[str, typer.Option(help="Training set with boxes, LOADER or LOADER:PATH.")] = "composite",
     protocol: Protocol = "laptop",
     weights: Weights = DEFAULT_WEIGHTS,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="A parameter of the run, name=value.")] = None,
+    set_: Settings = None,
     json_: AsJson = False,
     data_root: DataRoot = None,
 ) -> None:
@@ -178,12 +170,9 @@ def negatives(
     from socl_core.runs.weights import read_weights
 
     sets.require(data)
-    spec, compute = make_spec(protocol, "socl-siam", **settings(set_ or [])), Compute.choose("cpu")
+    spec, compute = make_spec(protocol, "socl-siam", **settings(set_)), Compute.choose("cpu")
     report = measure_negatives(data, spec, read_weights(weights, compute), compute)
-    if json_:
-        print(json.dumps({"data": data, "crop": spec.crop, "background": spec.background} | report))
-        return
-    for name, words in MEASURES.items():
-        print(f"{100 * report[name]:5.1f} %  {words}")
+    lines = [f"{100 * report[name]:5.1f} %  {words}" for name, words in MEASURES.items()]
     median = f"of the hard negative map on the target, median of {report['n']} crops"
-    print(f"{100 * report['sns_mass_median']:5.1f} %  {median}")
+    lines.append(f"{100 * report['sns_mass_median']:5.1f} %  {median}")
+    show(json_, {"data": data, "crop": spec.crop, "background": spec.background} | report, lines)

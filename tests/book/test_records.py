@@ -137,14 +137,14 @@ def test_names_of_videos_may_be_anything(empty):
     assert read_records("smoke")[0].sequences == result.sequences
 
 
-def test_every_record_of_the_book_is_behind_a_cell_and_stands_at_its_place():
-    """What no table shows any more would be a number without a place."""
+def test_every_record_of_the_book_is_behind_a_cell_or_of_older_code_and_stands_at_its_place():
+    """What no table shows would be a number without a place; it is kept as a record of what the code once did."""
     for path in Path(records.__file__).parents[1].glob("recorded/*.jsonl"):
         found = read_records(path.stem)
         cells = [cell for table in all_tables().values() for cell in table.cells]
         wanted = {cell.spec(path.stem, 0).model_copy(update={"seed": None}) for cell in cells}
         for result in found:
-            assert result.spec.model_copy(update={"seed": None}) in wanted, result.id
+            assert result.spec.model_copy(update={"seed": None}) in wanted or not result.is_current, result.id
         places = [result.place for result in found]
         assert places == sorted(set(places)) and len({result.id for result in found}) == len(found)
         assert all(read_result(result.model_dump(), "itself") == result for result in found[:2])
