@@ -31,7 +31,9 @@ def template_use(
             view = _tokens(network, sequence, i, 2.0, search, compute)
             inside = _cells(sequence.boxes[i], view[0].shape[1])
             for name, template in pair.items():
-                scores[name].append(float(network.match(template, view)[0].float().softmax(-1)[0, inside, 0].mean()))
+                with compute.autocast():
+                    classes = network.match(template, view)[0].float().softmax(-1)
+                scores[name].append(float(classes[0, inside, 0].mean()))
         if len(templates) > 1 and scores["template_own"]:
             found[sequence.name] = {name: float(np.mean(values)) for name, values in scores.items()}
     return found
