@@ -35,7 +35,7 @@ app.add_typer(book_app, name="book")
 @book_app.command("make")
 def make(
     protocol: Protocol = "laptop",
-    cores: Annotated[int, typer.Option(min=1, help="Processes of Snakemake.")] = 2,
+    cores: Annotated[int, typer.Option(min=1, max=4096, help="Processes of Snakemake.")] = 2,
     profile: Annotated[Path | None, typer.Option(help="A profile of Snakemake, such as profiles/slurm.")] = None,
 ) -> None:
     """Everything: the runs that are missing, the notebooks that changed, the pages. `make book` calls it."""
