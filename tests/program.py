@@ -40,6 +40,7 @@ def socl(*words, cwd) -> SimpleNamespace:
     redirected = contextlib.redirect_stdout(out), contextlib.redirect_stderr(err)
     with contextlib.chdir(cwd), redirected[0], redirected[1], pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", ["socl", *map(str, words)])
+        patch.setenv("SOCL_DATA", os.environ.get("SOCL_DATA", ""))  # --data-root sets it for the process: put it back
         try:
             main()
         except SystemExit as stop:
