@@ -2,6 +2,7 @@
 # Runs are named by a hash of spec, code and data, so a changed module makes new targets, never stale ones.
 # Pages are those of book/_toc.yml; which results a page reads stands in socl_book/tables/*.yaml.
 import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -78,5 +79,6 @@ rule notebook:
     output: "book/executed/{name}.ipynb"
     params:
         code=lambda wildcards: notebook_code(Path(f"notebooks/{wildcards.name}.ipynb")),
+        private=os.environ.get("SOCL_PRIVATE", ""),
         files=lambda wildcards: read_files(wildcards.name),
     shell: f"socl book run {{input.source}} {{output}} -p protocol={PROTOCOL}"

@@ -180,14 +180,16 @@ def renew_prose(sources: Path = Path("notebooks"), executed: Path = Path("book/e
             write_atomic(path, nbformat.writes(copy) + "\n")
 
 
-def make(protocol: str, cores: int, profile: Path | None = None) -> None:
+def make(protocol: str, cores: int, profile: Path | None = None, private: bool = False) -> None:
     """Runs, notebooks and pages, as far as they are missing or out of date, by Snakemake.
 
+    private: show frames of real videos, which are not to be published.
     Raises `UsageError` for an unknown protocol, `SoclError` while another build works in this folder, and when a step
     fails.
     """
     read_protocol(protocol)
     programs = {"PATH": os.pathsep.join([str(PROGRAMS), os.environ.get("PATH", "")])}  # the steps call `socl`
+    programs["SOCL_PRIVATE"] = "1" if private else ""
     with lock(RUNS / "build.lock", "builds the book in this folder") as held:
         command = [PROGRAMS / "snakemake", "--cores", str(cores), "--config", f"protocol={protocol}"]
         # Our lock ends with the processes that hold it; Snakemake's own would outlive a killed build.

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import torch
 
+from socl_book.figures import may_show
 from socl_core import data
 from socl_core.data.files import read_own_boxes
 from socl_core.data.sequence import Sequence
@@ -21,6 +22,7 @@ from socl_core.runs.weights import read_weights, weights_spec
 from socl_core.trackers.search import CropTracker, View
 
 WHITE = (255, 255, 255)
+BLANK = 96  # grey of a frame that belongs to others
 
 
 def data_url(image: np.ndarray) -> str:
@@ -32,10 +34,11 @@ def data_url(image: np.ndarray) -> str:
 def tracked_frames(run: Run, name: str, sequence: Sequence) -> Iterator[np.ndarray]:
     """Yield a sequence's frames with a run's boxes in orange and, where there is one, the true box in white.
 
-    name: the evaluation set of the sequence.
+    name: the evaluation set of the sequence. Frames that pages may not show are left blank.
     """
     boxes = read_own_boxes(run.boxes(name) / f"{sequence.name}.txt", len(sequence))
     for i, image in enumerate(sequence.frames):
+        image = image if may_show(name) else np.full_like(image, BLANK)
         if sequence.boxes is not None and (sequence.boxes[i, 2:] > 0).all():
             image = draw_box(image, sequence.boxes[i], WHITE)
         yield draw_box(image, boxes[i], ORANGE, f"{sequence.name}  {i}")

@@ -37,11 +37,12 @@ def make(
     protocol: Protocol = "laptop",
     cores: Annotated[int, typer.Option(min=1, max=4096, help="Processes of Snakemake.")] = 2,
     profile: Annotated[Path | None, typer.Option(help="A profile of Snakemake, such as profiles/slurm.")] = None,
+    private: Annotated[bool, typer.Option("--private", help="Show frames of real videos; not to publish.")] = False,
 ) -> None:
     """Everything: the runs that are missing, the notebooks that changed, the pages. `make book` calls it."""
     from socl_book.build import make as make_book
 
-    make_book(protocol, cores, profile)
+    make_book(protocol, cores, profile, private)
 
 
 @book_app.command("run")

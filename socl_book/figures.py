@@ -1,5 +1,7 @@
 """The one style of the book's figures, and what they draw over pictures."""
 
+import os
+
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
@@ -9,6 +11,11 @@ from socl_core.models.alexnet import GRID
 
 MAP = "cividis"
 SERIES = sns.color_palette("colorblind")
+
+
+def may_show(data_set: str) -> bool:
+    """Whether pages may show frames of a data set: those of composite always, others' in a private build only."""
+    return data_set == "composite" or os.environ.get("SOCL_PRIVATE") == "1"
 
 
 def style() -> None:

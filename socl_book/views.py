@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from socl_book.clips import data_url
+from socl_book.figures import may_show
 from socl_core import data
 from socl_core.data.sequence import Sequence
 from socl_core.geometry import EXEMPLAR, SEARCH, crop
@@ -23,9 +24,9 @@ CLICKS = (-48, -24, 0, 24, 48)  # offsets of the widget's clicks; a target is ab
 
 
 def example_frames(split: str = "dev", count: int = 3) -> list[tuple[str, Sequence, int]]:
-    """Frames for the pages, composite ones and, where the data is there, real ones: name, sequence, index."""
+    """Frames for the pages, composite ones and, in a private build with the data, real ones: name, sequence, index."""
     frames = [(f"composite {s.name}", s, len(s) // 2) for s in data.load("composite", split, videos=count)]
-    if not data.available("real_mini"):
+    if may_show("real_mini") and not data.available("real_mini"):
         frames += [(s.name, s, len(s) // 2) for s in data.load("real_mini", "val")[:count]]
     return frames
 
