@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from socl_core import data, methods
+from socl_core.data.annotation import add_click_noise
 from socl_core.geometry import EXEMPLAR, box_centres
 from socl_core.methods import soft_samples
 from socl_core.methods.batches import Batch, Batches
@@ -39,14 +40,15 @@ def measure_negatives(
     crops = torch.cat([_measure(network, batches, boxes, step) for step in range(steps)], 1).numpy()
     return {
         **{measure: float(np.nanmean(values)) for measure, values in zip(MEASURES, crops)},
-        "sns_mass_median": float(np.median(crops[list(MEASURES).index("sns_mass")])),
+        "sns_mass_median": float(np.nanmedian(crops[list(MEASURES).index("sns_mass")])),
         "n": crops.shape[1],
     }
 
 
 def _boxes_in_crops(name: str, spec: SoclTraining, store: CropStore) -> np.ndarray:
     """True boxes (N, 4) in stored crops: centre x, y from the crop's middle, width, height, in crop pixels."""
-    sequences = [keep_evenly(s, spec.frames) for s in data.load(name, "train", videos=spec.videos, cache=CACHE)]
+    loaded = [keep_evenly(s, spec.frames) for s in data.load(name, "train", videos=spec.videos, cache=CACHE)]
+    sequences = [add_click_noise(s, spec.point_noise, (spec.seed, number)) for number, s in enumerate(loaded)]
     rows = list(zip(store.video, store.frame))
     boxes = np.array([sequences[video].boxes[frame] for video, frame in rows])
     points = np.array([sequences[video].points[frame] for video, frame in rows])
@@ -55,7 +57,7 @@ def _boxes_in_crops(name: str, spec: SoclTraining, store: CropStore) -> np.ndarr
 
 @torch.inference_mode()
 def _measure(network: torch.nn.Module, batches: Batches, boxes: torch.Tensor, step: int) -> torch.Tensor:
-    """`MEASURES` (6, 2 B) of the crops of a step; NaN where a crop has no cell in the box, or none outside."""
+    """`MEASURES` (6, 2 B) of the crops of a step; NaN where there is nothing to share."""
     spec, batch = batches.spec, batches.draw(step)
     pairs, batch = batch.rows.shape[1], batch.flatten()
     with batches.compute.autocast():
@@ -71,7 +73,7 @@ def _measure(network: torch.nn.Module, batches: Batches, boxes: torch.Tensor, st
             inside.float().mean((1, 2)),
             (outside & inside).sum((1, 2)) / inside.sum((1, 2)),
             (outside & ~inside).sum((1, 2)) / (~inside).sum((1, 2)),
-            mass_inside(hard.cpu(), inside),
+            mass_inside(hard.cpu(), inside).where(outside.any(-1).any(-1), torch.nan),
             mass_inside(top.cpu(), inside),
             (~outside).all(-1).all(-1).float(),
         ]

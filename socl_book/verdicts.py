@@ -13,7 +13,7 @@ import numpy as np
 
 from socl_book.evidence import clip_evidence, sample_evidence
 from socl_book.results import Results
-from socl_book.tables import Claim, Table, all_claims, build_seeds
+from socl_book.tables import Claim, Table, all_tables, build_seeds
 from socl_core import data
 from socl_core.data.files import write_atomic
 from socl_core.errors import known
@@ -58,12 +58,13 @@ def judgements(claim: Claim, results: Results) -> list[Judgement]:
     if claim.measure:
         values = measure(claim.measure, results.protocol)
         return [Judgement(claim, "build", estimate(values))] if values else []
-    family = [c for c in all_claims() if c.section == claim.section and not c.measure and c != claim]
+    family = next((table.claims for table in all_tables().values() if claim in table.claims), [claim])
     found = []
     for source in ("recorded", "build"):
         if d := _difference(claim, results, source):
-            others = [_difference(other, results, source) for other in family]
-            p_values = holm([d.p_value, *(other.p_value for other in others if other)])
+            # Claims that one seed, or none, stands behind belong to the table all the same; they cannot be decided.
+            others = [_difference(other, results, source) for other in family if other != claim]
+            p_values = holm([d.p_value, *(other.p_value if other and other.seeds > 1 else 1.0 for other in others)])
             found.append(Judgement(claim, source, d, p_values[0]))
     return found
 

@@ -14,6 +14,7 @@ from socl_core.methods.soft_samples import (
     soft_negative_sample,
 )
 from socl_core.models.siamese import SiameseNetwork
+from socl_core.prior.top import softmax_map
 
 
 class MarginSiamSpec(siam.SoclSiamSpec):
@@ -30,11 +31,11 @@ def margin_step(
     spec, batch = batches.spec, batches.draw(step)
     pairs, batch = batch.rows.shape[1], batch.flatten()
     features = network(batches.crops(batch, spec.crop)).float()
-    top = batches.top_maps(batch, spec.crop)
-    template = global_soft_template(features, top)
+    scores = batches.clipped_scores(batch, spec.crop)
+    template = global_soft_template(features, softmax_map(scores))
     paired = template.roll(pairs, 0)  # that of the other frame of its video
     negative, _ = soft_negative_sample(
-        paired, features, top, spec.tau_n, spec.background
+        paired, features, scores, spec.tau_n, spec.background
     )
     near = cosine_similarity(template, paired)
     far = cosine_similarity(paired, negative)

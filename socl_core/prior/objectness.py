@@ -1,7 +1,7 @@
 """Objectness of windows: the measure of Alexe, Deselaers, Ferrari (TPAMI 2012).
 
-Cues of each window (`cues.py`) are combined by naive Bayes, with likelihoods learned by `bench/fit_objectness.py`
-from boxes of training videos. [S for the measure; R for the windows around a click, and the fit]
+Cues of each window (`cues.py`) are combined by naive Bayes, with likelihoods that `bench/fit_objectness.py` learned
+from procedural scenes, which no data set holds. [S for the measure; R for the windows around a click, and the fit]
 """
 
 import json

@@ -8,6 +8,7 @@ import ast
 import hashlib
 import json
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from socl_core import data, methods
@@ -49,10 +50,16 @@ def imports(tree: ast.AST) -> list[str]:
 
 
 def module_path(name: str) -> Path | None:
-    """The file of a module of these packages, or None."""
-    if name.split(".")[0] not in PACKAGES:
+    """The file of a module of these packages, or of one that brings a method; None for any other."""
+    package = name.split(".")[0]
+    if package in PACKAGES:
+        root = ROOT
+    elif package in {module.split(".")[0] for module in methods.modules().values()}:
+        root = Path(find_spec(package).origin).parent
+        root = root.parent if (root / "__init__.py").is_file() else root
+    else:
         return None
-    base = ROOT.joinpath(*name.split("."))
+    base = root.joinpath(*name.split("."))
     return next((p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()), None)
 
 
@@ -67,12 +74,16 @@ class _WithoutWords(ast.NodeTransformer):
         return super().generic_visit(node)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
-        """Own modules are hashed themselves; where they lie does not matter."""
-        return None if (node.module or "").split(".")[0] in PACKAGES else node
+        """Own modules are hashed themselves; where they lie does not matter, but what they are called here does."""
+        if (node.module or "").split(".")[0] not in PACKAGES:
+            return node
+        renamed = [alias for alias in node.names if alias.asname]
+        return ast.ImportFrom(module="", names=renamed, level=0) if renamed else None
 
     def visit_If(self, node: ast.If) -> ast.AST | None:
-        checking = isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-        return None if checking else self.generic_visit(node)
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
+        return self.generic_visit(node)
 
     def visit_arg(self, node: ast.arg) -> ast.AST:
         return ast.arg(node.arg)

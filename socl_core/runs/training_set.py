@@ -15,8 +15,8 @@ from socl_core.runs.locks import lock
 
 CACHE = Path("cache")
 WRITING_SECONDS = 3600  # nothing takes longer to write, so that what is older was left by a killed process
-CROP_CODE = ("socl_core.data", "socl_core.methods.crops")
-PRIOR_CODE = ("socl_core.data", "socl_core.prior.store")
+CROP_CODE = ("socl_core.data", "socl_core.data.annotation", "socl_core.methods.crops")
+PRIOR_CODE = ("socl_core.data", "socl_core.data.annotation", "socl_core.prior.store")
 # Tags of random streams, beyond any step of a training, whose stream is tagged with its number.
 VIDEO_ORDER, LABEL_CHOICE = 10**9, 10**9 + 1
 

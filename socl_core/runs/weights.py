@@ -25,7 +25,9 @@ DIGEST = hashlib.sha256().digest_size
 def save_weights(tensors: dict[str, torch.Tensor], spec: RunSpec, path: Path) -> None:
     """Tensors with what is needed to rebuild the network and its tracker, as safetensors; atomic."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_atomic(path, save(tensors, {"spec": spec.model_dump_json(), "sha256": _digest(tensors)}))
+    text = spec.model_dump_json()
+    # One entry: of several, safetensors writes another order in each process, and equal runs would differ in bytes.
+    write_atomic(path, save(tensors, {"run": _digest(tensors, text) + text}))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], RunSpec]:
@@ -36,8 +38,8 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], RunSpec]:
     spec = weights_spec(path)
     with safe_open(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
-        intact = file.metadata().get("sha256") == _digest(tensors)
-    if not intact:
+        digest, text = _split(file)
+    if digest != _digest(tensors, text):
         raise DataError(f"{path} is damaged: its checksum differs; train again, or fetch the file again")
     if bad := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
         raise DataError(f"{path}: tensor {bad[0]} holds NaN or inf; nothing can be tracked with it")
@@ -61,8 +63,7 @@ def weights_spec(path: Path) -> RunSpec:
     """The spec of the run that wrote a weights file. Raises `DataError` for any other file."""
     try:
         with safe_open(path, "pt") as file:
-            text = file.metadata()["spec"]
-        return read_spec(json.loads(text))
+            return read_spec(json.loads(_split(file)[1]))
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, UsageError) as error:
         raise DataError(
             f"{path} is no weights file of this package ({error}); expected safetensors written by `socl train`"
@@ -94,8 +95,14 @@ def resume(training, path: Path) -> None:
         training.__post_init__()
 
 
-def _digest(tensors: dict[str, torch.Tensor]) -> str:
-    digest = hashlib.sha256()
+def _split(file) -> tuple[str, str]:
+    """Checksum and spec in the metadata of an open weights file."""
+    entry = file.metadata()["run"]
+    return entry[: 2 * DIGEST], entry[2 * DIGEST :]
+
+
+def _digest(tensors: dict[str, torch.Tensor], spec: str) -> str:
+    digest = hashlib.sha256(spec.encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())

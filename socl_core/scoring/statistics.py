@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import t as student
 
-MARGIN = 3.0  # points within which two trackers count as equal; fixed before anything was recorded
+MARGIN = 3.0  # points within which two trackers count as equal
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ def estimate(values, weights=None, clusters=None) -> Estimate:
     weights = np.ones(values.shape[1]) if weights is None else np.asarray(weights, np.float64)
     if clusters is not None:
         values, weights = _pooled(values, weights, np.asarray(clusters))
+    values, weights = values[:, weights > 0], weights[weights > 0]
     share, (seeds, videos) = weights / weights.sum(), values.shape
     by_seed, by_video = values @ share, values.mean(0)
     mean, concentration = float(by_video @ share), float((share**2).sum())  # 1 / videos where all count the same
@@ -86,7 +87,7 @@ def _pooled(values: np.ndarray, weights: np.ndarray, clusters: np.ndarray) -> tu
     _, number = np.unique(clusters, return_inverse=True)
     member = number == np.arange(number.max() + 1)[:, None]  # (clusters, videos)
     total = member @ weights
-    return (values * weights) @ member.T / total, total
+    return (values * weights) @ member.T / np.maximum(total, np.finfo(float).tiny), total
 
 
 def holm(p_values: list[float]) -> list[float]:

@@ -14,6 +14,7 @@ from socl_core.models.device import Compute
 from socl_core.runs import identity
 from socl_core.runs.spec import make_spec
 from socl_core.runs.store import Run
+from socl_core.runs.training_set import CROP_CODE
 from socl_core.runs.weights import read_weights, save_weights, weights_spec
 
 CHANGED = "code of socl_core.scoring.evaluation.one_pass changed"
@@ -80,7 +81,7 @@ def test_weights_are_halved_with_their_spec(store, tmp_path):
 
 def test_gc_lists_first_and_deletes_only_what_is_stale(store, tmp_path):
     current, stale = store
-    code = identity.code_hash("socl_core.data", "socl_core.methods.crops", "socl_core.data.composite")
+    code = identity.code_hash(*CROP_CODE, "socl_core.data.composite")
     for name in (f"{code}-set", "0123-set", ".building-xyz"):
         (tmp_path / "cache" / "crops" / name).mkdir(parents=True)
     caches = tmp_path / "cache"

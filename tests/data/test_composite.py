@@ -59,6 +59,22 @@ def test_dev_has_long_videos_whose_target_leaves_the_frame():
         assert len(back) and any(video.masks[int(i) + 1].any() for i in back)
 
 
+# Boxes of three frames of a video, and the mean of each picture; another processor may round a little differently.
+DRAWN = {
+    ("train", 0): ([[98, 96, 44, 28], [80, 80, 35, 47], [75, 139, 40, 37]], [83.6, 67.3, 143.6]),
+    ("dev", 1): ([[83, 78, 40, 28], [73, 101, 61, 39], [64, 117, 47, 50]], [80.0, 133.7, 63.9]),
+    ("test", 1): ([[192, 60, 64, 62], [208, 53, 84, 58], [197, 37, 86, 72]], [81.7, 111.0, 145.2]),
+}
+
+
+@pytest.mark.parametrize(("split", "number"), DRAWN)
+def test_whoever_changes_the_videos_raises_the_version(split, number):
+    assert scenes.VERSION == 3, "renew the numbers of DRAWN with the version"
+    video, (boxes, means) = composite.draw_video(split, number, frames=21), DRAWN[split, number]
+    np.testing.assert_allclose(video.boxes[[0, 7, 20]], boxes, atol=1)
+    np.testing.assert_allclose([video.frames[i].mean() for i in (0, 7, 20)], means, atol=0.5)
+
+
 def test_order_of_frames_does_not_matter():
     first, second = (load("dev", 1, 6)[0] for _ in range(2))
     forward = [first.frames[i] for i in range(6)]

@@ -1,5 +1,6 @@
 """Damaged files, full disks, wrong clocks: each ends in the same numbers or in an error that names the file."""
 
+import io
 import json
 import math
 import os
@@ -20,7 +21,7 @@ from socl_core import data
 from socl_core.commands.main import app
 from socl_core.errors import DataError, SoclError
 from socl_core.methods import siam
-from socl_core.runs import pipeline
+from socl_core.runs import pipeline, training_set, weights
 from socl_core.runs.locks import PATIENCE, lock
 from socl_core.runs.store import Run
 
@@ -177,8 +178,8 @@ def test_two_processes_on_one_run(whole, expected, tmp_path):
 
 
 def test_crops_are_built_by_one_process_at_a_time(tmp_path):
-    content = pipeline.training_content("composite", "train", faults.SPEC.videos, faults.SPEC.frames)
-    with lock(tmp_path / "cache" / "locks" / pipeline.prior_folder("composite", content).name, "builds crops"):
+    content = training_set.training_content("composite", "train", faults.SPEC.videos, faults.SPEC.frames)
+    with lock(tmp_path / "cache" / "locks" / training_set.prior_folder("composite", content).name, "builds crops"):
         process = faults.start(faults.build, tmp_path)
         process.join(2 * PATIENCE)
         assert process.is_alive() and not (tmp_path / "cache" / "crops").exists()
@@ -199,7 +200,8 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(copy, expected
         patch.setitem(siam.METHODS, "socl-siam", replace(siam.METHODS["socl-siam"], step=step))
         with pytest.raises(SoclError, match=rf"loss is not finite at step {bad}, on the videos number \[\d"):
             pipeline.run_or_load(faults.SPEC, "cpu")
-    state = pipeline.read_checkpoint(run.folder / "checkpoint.pt", faults.CPU)
+    content = (run.folder / "checkpoint.pt").read_bytes()[weights.DIGEST :]
+    state = torch.load(io.BytesIO(content), weights_only=True)
     assert state["step"] == bad and all(tensor.isfinite().all() for tensor in state["network"].values())
     assert run.state == "failed" and f"step {bad}" in run.read("state.json")["cause"]
     assert faults.numbers(pipeline.run_or_load(faults.SPEC, "cpu")) == expected

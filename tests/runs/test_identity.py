@@ -77,6 +77,7 @@ def test_words_and_layout_do_not_change_the_code_hash(code_of, old, new):
         ("ValueError", "TypeError"),
         ("SIDES = 2", "SIDES = 3"),
         ("import math", "import cmath as math"),
+        ("SIDES = 2", "from tiny_pkg.helper import x as SIDES\n\nSIDES = 2"),
         ('title="side"', 'title="area"'),
     ],
 )
@@ -137,6 +138,21 @@ def test_a_run_is_hashed_with_its_own_method_alone(monkeypatch):
         identity, "_definition_hashes", lambda name: hashes(name) | (edited if name.endswith("methods.transt") else {})
     )
     assert run_code(siam) == before[0] and run_code(transt) != before[1]
+
+
+def test_the_code_of_a_method_from_another_package_counts(tmp_path, monkeypatch):
+    """Its module, and what that imports of this package."""
+    module = tmp_path / "someones_method.py"
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(methods, "modules", lambda: {"theirs": "someones_method"})
+    hashes = []
+    for body in ("x = 1\n", "x = 2\n"):
+        module.write_text(f"from socl_core.geometry import crop\n\n{body}")
+        forget()
+        hashes.append(code_hash("someones_method"))
+        assert "socl_core.geometry" in imported_modules("someones_method")
+    forget()
+    assert hashes[0] != hashes[1]
 
 
 def test_the_id_follows_every_field_of_the_spec_and_the_code(monkeypatch):

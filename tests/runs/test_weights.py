@@ -1,5 +1,7 @@
 import json
 import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -45,6 +47,24 @@ def test_a_file_that_holds_no_weights_is_named(tmp_path, content):
         weights_spec(path)
 
 
+def test_a_changed_parameter_is_found(written):
+    path, _ = written
+    content = path.read_bytes().replace(b'window_influence\\":0.176', b'window_influence\\":0.177')
+    assert content != path.read_bytes()
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="its checksum differs"):
+        read_weights(path, CPU)
+
+
+def test_equal_weights_are_equal_bytes(written, spec, tmp_path):
+    code = "import sys\nfrom socl_core.runs.weights import *\n"
+    code += "save_weights(*read_tensors(Path(sys.argv[1])), Path(sys.argv[2]))"
+    for number in range(3):
+        again = tmp_path / f"{number}.safetensors"
+        subprocess.run([sys.executable, "-c", code, str(written[0]), str(again)], check=True)
+        assert again.read_bytes() == written[0].read_bytes()
+
+
 def test_one_flipped_bit_is_found(written):
     path, _ = written
     content = bytearray(path.read_bytes())
@@ -67,7 +87,7 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path, spec, bad):
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"method": "none"}', '{"method": "mil", "etaa": 3}', "{"])
 def test_a_spec_from_elsewhere_is_refused(tmp_path, text):
-    save_file({"a": torch.zeros(1)}, tmp_path / "w.safetensors", {"spec": text, "sha256": ""})
+    save_file({"a": torch.zeros(1)}, tmp_path / "w.safetensors", {"run": 64 * "0" + text})
     with pytest.raises(DataError, match="no weights file"):
         weights_spec(tmp_path / "w.safetensors")
 

@@ -64,6 +64,8 @@ def test_weights_pool_frames_as_repeated_sequences_do():
     # One video with nearly all the weight is nearly alone: there is little left to learn from.
     heavy = estimate(crossed(np.random.default_rng(0), 4, 6, 0, 5, 1), [1000, 1, 1, 1, 1, 1])
     assert heavy.freedom < 1.5
+    # What has no weight does not count, alone or in a cluster of its own.
+    assert estimate([[1.0, 5, 99], [2, 8, 99]], [1, 1, 0], list("abc")) == estimate([[1.0, 5], [2, 8]])
 
 
 def test_two_targets_of_one_video_are_one_cluster():
