@@ -1,5 +1,5 @@
 # make book      install, train at the laptop protocol, execute the notebooks, build the pages
-# make preview   the same pages from recorded results and smoke runs, no long training
+# make preview   the same pages from runs of seconds (and recorded results), no long training
 # make test      the fast tests      make test-all  slow ones too
 PYTHON ?= python3.11
 PROTOCOL ?= laptop
