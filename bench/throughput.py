@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import torch
 
-from socl_core import data, methods
+from socl_core import data
 from socl_core.data.workers import in_workers
 from socl_core.geometry import SEARCH, context_side, crop
 from socl_core.methods.batches import Batches
@@ -112,7 +112,7 @@ def cases(compute: Compute) -> dict[str, tuple]:
 
     def step(method):
         training = trainings[method]
-        values = methods.find(method).step(training.batches, 0, training.network)
+        values = training.spec.step(training.batches, 0, training.network)
         training.optimiser.zero_grad(set_to_none=True)
         values["loss"].backward()
         training.optimiser.step()

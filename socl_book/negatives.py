@@ -6,7 +6,7 @@ True boxes are used here to judge, by nothing that trains.
 import numpy as np
 import torch
 
-from socl_core import data, methods
+from socl_core import data
 from socl_core.data.annotation import add_click_noise
 from socl_core.geometry import EXEMPLAR, box_centres
 from socl_core.methods import soft_samples
@@ -34,7 +34,7 @@ def measure_negatives(
 
     Returns `MEASURES`, sns_mass_median over crops, and n, how many crops. Raises `DataError` for absent data.
     """
-    store = open_store(name, spec, methods.find(spec.method).cut(spec))
+    store = open_store(name, spec, spec.cut())
     batches, boxes = Batches(store, spec, compute), torch.from_numpy(_boxes_in_crops(name, spec, store)).float()
     network.eval()
     crops = torch.cat([_measure(network, batches, boxes, step) for step in range(steps)], 1).numpy()

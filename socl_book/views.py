@@ -70,9 +70,7 @@ def soft_sample_maps(pair: list[ClickView], network, compute: Compute, spec) -> 
     background = soft_samples.background(scores, spec.background)
     hard = soft_samples.hard_negative_map(similarity, background, spec.tau_n)
     similarity = similarity.masked_fill(~background, torch.nan)
-    return [
-        {"top": t.numpy(), "similarity": s.numpy(), "hard": h.numpy()} for t, s, h in zip(top, similarity, hard)
-    ]
+    return [{"top": t.numpy(), "similarity": s.numpy(), "hard": h.numpy()} for t, s, h in zip(top, similarity, hard)]
 
 
 def widget_frame(sequence: Sequence, i: int, name: str) -> dict:

@@ -6,15 +6,7 @@ import cv2
 import numpy as np
 from pydantic import Field
 
-from socl_core.methods import Method
 from socl_core.methods.spec import RunSpec
-
-
-class PatchSpec(RunSpec):
-    """Parameters beside those that every run has."""
-
-    method: Literal["patch"]
-    reach: int = Field(8, ge=1, description="pixels it may move in a frame")
 
 
 class PatchTracker:
@@ -40,8 +32,14 @@ class PatchTracker:
         return cv2.getRectSubPix(image, size, (x + (w - 1) / 2, y + (h - 1) / 2))
 
 
-def make_tracker(spec: PatchSpec, network, compute) -> PatchTracker:
-    return PatchTracker(spec.reach)
+class Patch(RunSpec):
+    """The method, with its parameters beside those that every run has."""
+
+    method: Literal["patch"]
+    reach: int = Field(8, ge=1, description="pixels it may move in a frame")
+
+    def tracker(self, network, compute) -> PatchTracker:
+        return PatchTracker(self.reach)
 
 
-METHODS = {"patch": Method(PatchSpec, None, make_tracker)}
+METHODS = {"patch": Patch}

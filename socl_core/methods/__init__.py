@@ -1,43 +1,20 @@
-"""What can be run, by name. A method is one module: its spec, labels, network, training step and tracker.
+"""What can be run, by name. A method is one class, a `RunSpec`: its parameters, and what it does with them.
 
-A module here is found by its `METHODS`. A package of your own adds one by an entry point of the group `socl.methods`,
-`name = "package.module"`.
+A module here is found by its `METHODS`, classes by name. A package of your own adds one by an entry point of the group
+`socl.methods`, `name = "package.module"`.
 """
 
 import ast
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from socl_core.errors import known
 
 if TYPE_CHECKING:
-    import torch
-
     from socl_core.methods.spec import RunSpec
-
-@dataclass(frozen=True)
-class Method:
-    """What the pipeline must know of a method.
-
-    spec: the class of its parameters.
-    labels: what its training data carry; "points" never see a size. None: it is not trained.
-    tracker: (spec, network, compute) -> a tracker under the contract of `IdentityTracker`.
-    network: spec -> the untrained network; None for a method without one.
-    step: (batches, step, network) -> values to log, of which "loss" is minimised.
-    cut: spec -> how its training crops are cut, a `Cut`.
-    """
-
-    spec: "type[RunSpec]"
-    labels: Literal["points", "boxes"] | None
-    tracker: Callable[..., object]
-    network: "Callable[..., torch.nn.Module] | None" = None
-    step: "Callable[..., dict[str, torch.Tensor]] | None" = None
-    cut: Callable[..., object] | None = None
 
 
 @cache
@@ -54,6 +31,6 @@ def modules() -> dict[str, str]:
     return names | {point.name: point.value for point in entry_points(group="socl.methods")}
 
 
-def find(name: str) -> Method:
-    """The method of a name; its module is imported now. Raises `UsageError` for an unknown one."""
+def find(name: str) -> "type[RunSpec]":
+    """The class of a method; its module is imported now. Raises `UsageError` for an unknown one."""
     return import_module(modules()[known("method", name, modules())]).METHODS[name]

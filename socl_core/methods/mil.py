@@ -2,15 +2,17 @@
 
 from typing import Literal
 
-from socl_core.methods import Method
 from socl_core.methods.spec import RunSpec
 from socl_core.trackers.mil import MilTracker
 
 
-class MilSpec(RunSpec):
-    """Parameters of MIL: where it is evaluated."""
+class Mil(RunSpec):
+    """MIL, with no parameters of its own."""
 
     method: Literal["mil"]
 
+    def tracker(self, network, compute) -> MilTracker:
+        return MilTracker(self.seed)
 
-METHODS = {"mil": Method(MilSpec, None, lambda spec, network, compute: MilTracker(spec.seed))}
+
+METHODS = {"mil": Mil}

@@ -8,90 +8,17 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 
 from socl_core.geometry import EXEMPLAR
-from socl_core.methods import Method, losses, soft_samples
+from socl_core.methods import losses, soft_samples
 from socl_core.methods.batches import Batches
 from socl_core.methods.crops import Cut
 from socl_core.methods.distributed import gather, own_rows, share
-from socl_core.methods.spec import BoxLabels, NetworkSpec, PointLabels, TrainedSpec, check_centred
+from socl_core.methods.spec import BoxLabels, NetworkSpec, PointLabels, TrainedSpec
 from socl_core.models.device import Compute
-from socl_core.models.siamese import SiameseNetwork
+from socl_core.models.siamese import BACKBONES, SiameseNetwork
 from socl_core.prior import top as prior
 from socl_core.trackers.siam import Correlation, SiamOptions, SiamTracker, correlate
 
 SMALLEST_BOX_CROP = 151  # pixels, below which a response has no negative
-
-
-class SiameseTraining(TrainedSpec, Correlation):
-    """Parameters of the training of a Siamese network."""
-
-    crop: int = Field(255, ge=127, le=255, description="side of training crops, with the cells centred in it")
-    head: bool = Field(False, description="projection head in training [S]")
-
-    @model_validator(mode="after")
-    def _crop_fits(self):
-        check_centred(self.backbone, self.crop)
-        return self
-
-
-class SoclTraining(SiameseTraining, PointLabels):
-    """Parameters of training from points by soft contrastive learning."""
-
-    scale_rule: Literal["pseudo", "window", "free"] = Field("window", description="crop scale from points [R]")
-    eta: float = Field(0.1, gt=0, le=1, description="clip fraction of the score map [S]")
-    tau: float = Field(0.1, gt=0, description="temperature of the SoCL loss [R]")
-    tau_n: float = Field(0.1, gt=0, description="temperature of the hard negative map [R]")
-    background: float = Field(
-        0.4, gt=0, lt=1, description="cells whose score is below this share of the clip level are background [R]"
-    )
-    lst: float = Field(0.0, ge=0, description="weight of the loss of local soft templates [R]")
-
-
-class BoxTraining(SiameseTraining, BoxLabels):
-    """Parameters of SiamFC's training from boxes."""
-
-    radius: float = Field(16.0, gt=0, description="radius of positives in pixels")
-
-    @model_validator(mode="after")
-    def _crop_has_negatives(self):
-        if self.crop < SMALLEST_BOX_CROP:
-            raise ValueError(
-                f"crop must be at least {SMALLEST_BOX_CROP} for {self.method}, whose response has no negative else; "
-                f"found {self.crop}"
-            )
-        return self
-
-
-class SoclSiamSpec(SoclTraining, SiamOptions):
-    """Parameters of SoCL-Siam."""
-
-    method: Literal["socl-siam"]
-
-
-class BoxSiamSpec(BoxTraining, SiamOptions):
-    """Parameters of Box-Siam."""
-
-    method: Literal["box-siam"]
-
-
-class RandomSiamSpec(NetworkSpec, SiamOptions):
-    """Parameters of the network with random weights, or with those of `init`."""
-
-    method: Literal["random-siam"]
-
-
-def trained_network(spec: SiameseTraining) -> SiameseNetwork:
-    """The network of a spec before its training."""
-    return SiameseNetwork(spec.backbone, spec.width, spec.head, spec.correlation)
-
-
-def random_network(spec: NetworkSpec) -> SiameseNetwork:
-    """The network of a spec that trains none."""
-    return SiameseNetwork(spec.backbone, spec.width, False, "cosine")
-
-
-def make_tracker(spec: SiamOptions, network: SiameseNetwork, compute: Compute) -> SiamTracker:
-    """A tracker with the network's backbone."""
-    return SiamTracker(network.backbone, compute, spec)
 
 
 def socl_step(batches: Batches, step: int, network: SiameseNetwork) -> dict[str, torch.Tensor]:
@@ -121,7 +48,7 @@ def socl_step(batches: Batches, step: int, network: SiameseNetwork) -> dict[str,
 
 
 def local_part(
-    spec: SoclTraining, features: torch.Tensor, scores: torch.Tensor, all_gst: torch.Tensor, all_sns: torch.Tensor
+    spec: "SoclTraining", features: torch.Tensor, scores: torch.Tensor, all_gst: torch.Tensor, all_sns: torch.Tensor
 ) -> torch.Tensor:
     """Loss of the local soft templates of this process's frames (2 b, C, H, W), first frames before second ones.
 
@@ -156,18 +83,94 @@ def box_step(batches: Batches, step: int, network: SiameseNetwork) -> dict[str, 
     }
 
 
-def point_cut(spec: SoclTraining) -> Cut:
-    """Training crops in the point condition."""
-    return Cut(spec.scale_rule)
+class SiameseTraining(TrainedSpec, Correlation):
+    """Training of a Siamese network."""
+
+    crop: int = Field(255, ge=127, le=255, description="side of training crops, with the cells centred in it")
+    head: bool = Field(False, description="projection head in training [S]")
+
+    @model_validator(mode="after")
+    def _crop_fits(self):
+        grid = BACKBONES[self.backbone].grid
+        if (fitting := grid.centred(self.crop)) != self.crop:
+            raise ValueError(
+                f"crop must have the cells of {self.backbone} symmetric about its middle, as {fitting} or "
+                f"{fitting + grid.stride} have; found {self.crop}"
+            )
+        return self
+
+    def network(self) -> SiameseNetwork:
+        return SiameseNetwork(self.backbone, self.width, self.head, self.correlation)
 
 
-def box_cut(spec: BoxTraining) -> Cut:
-    """Training crops in the box condition."""
-    return Cut("box")
+class SoclTraining(SiameseTraining, PointLabels):
+    """Training from points by soft contrastive learning."""
+
+    scale_rule: Literal["pseudo", "window", "free"] = Field("window", description="crop scale from points [R]")
+    eta: float = Field(0.1, gt=0, le=1, description="clip fraction of the score map [S]")
+    tau: float = Field(0.1, gt=0, description="temperature of the SoCL loss [R]")
+    tau_n: float = Field(0.1, gt=0, description="temperature of the hard negative map [R]")
+    background: float = Field(
+        0.4, gt=0, lt=1, description="cells whose score is below this share of the clip level are background [R]"
+    )
+    lst: float = Field(0.0, ge=0, description="weight of the loss of local soft templates [R]")
+
+    step = staticmethod(socl_step)
+
+    def cut(self) -> Cut:
+        return Cut(self.scale_rule)
 
 
-METHODS = {
-    "socl-siam": Method(SoclSiamSpec, "points", make_tracker, trained_network, socl_step, point_cut),
-    "box-siam": Method(BoxSiamSpec, "boxes", make_tracker, trained_network, box_step, box_cut),
-    "random-siam": Method(RandomSiamSpec, None, make_tracker, random_network),
-}
+class BoxTraining(SiameseTraining, BoxLabels):
+    """Training of SiamFC from boxes."""
+
+    radius: float = Field(16.0, gt=0, description="radius of positives in pixels")
+
+    @model_validator(mode="after")
+    def _crop_has_negatives(self):
+        if self.crop < SMALLEST_BOX_CROP:
+            raise ValueError(
+                f"crop must be at least {SMALLEST_BOX_CROP} for {self.method}, whose response has no negative else; "
+                f"found {self.crop}"
+            )
+        return self
+
+    step = staticmethod(box_step)
+
+    def cut(self) -> Cut:
+        return Cut("box")
+
+
+class Untrained(NetworkSpec):
+    """A Siamese network with random weights, or with those of `init`."""
+
+    def network(self) -> SiameseNetwork:
+        return SiameseNetwork(self.backbone, self.width, False, "cosine")
+
+
+class SiamTracking(SiamOptions):
+    """Tracks as SiamFC does, with the network's backbone."""
+
+    def tracker(self, network: SiameseNetwork, compute: Compute) -> SiamTracker:
+        return SiamTracker(network.backbone, compute, self)
+
+
+class SoclSiam(SiamTracking, SoclTraining):
+    """SoCL-Siam."""
+
+    method: Literal["socl-siam"]
+
+
+class BoxSiam(SiamTracking, BoxTraining):
+    """Box-Siam."""
+
+    method: Literal["box-siam"]
+
+
+class RandomSiam(SiamTracking, Untrained):
+    """The tracker over random weights, or over those of `init`."""
+
+    method: Literal["random-siam"]
+
+
+METHODS = {"socl-siam": SoclSiam, "box-siam": BoxSiam, "random-siam": RandomSiam}

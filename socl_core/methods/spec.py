@@ -1,16 +1,19 @@
-"""What all runs have in common: the parameters that every method's own spec is built from.
+"""What methods are built from: the parameters that several have in common, and what a method can do.
 
-A method's spec is a class of its own, made of these, so that a parameter of one method is none of another's.
+A method is a class of its own, made of these, so that a parameter of one method is none of another's.
 """
 
-from typing import Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from socl_core.data.annotation import BOX_OVER_POINT
 
-# Crops with cells symmetric about their middle: a multiple of the stride and a rest. A test checks it with the grids.
-CENTRED = {"alexnet": (8, 7), "resnet10": (16, 1), "resnet18": (16, 1), "resnet50": (16, 1)}
+if TYPE_CHECKING:
+    import torch
+
+    from socl_core.methods.crops import Cut
+
 SEEDS = 2**63  # what a generator of torch takes
 
 DataSets = tuple[str, ...]
@@ -22,12 +25,16 @@ def split_names(names):
 
 
 class RunSpec(BaseModel):
-    """What every run has: a method at a protocol, and where it is evaluated. `--set name=value` changes a field."""
+    """What every run has: a method at a protocol, and where it is evaluated. `--set name=value` changes a field.
+
+    Where a method has a `network`, it builds the untrained one.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     protocol: str
     method: str
+    network: ClassVar = None
     seed: int = Field(0, ge=0, lt=SEEDS, description="seed of weights, batches, augmentation and label choice")
     threads: int = Field(1, ge=1, le=1024, description="of the processor, where no GPU is; sums depend on their number")
     test: DataSets = Field(("composite",), description="sets to evaluate on")
@@ -42,10 +49,9 @@ class RunSpec(BaseModel):
         """Data sets that the run trains on; none where nothing is trained."""
         return ()
 
-    @property
-    def initial_weights(self) -> str | None:
-        """File of weights that the backbone starts from, if any."""
-        return None
+    def tracker(self, network, compute):
+        """A tracker, ready for `init` as `IdentityTracker` is. network: the trained one; compute: where it is."""
+        raise NotImplementedError
 
 
 class NetworkSpec(RunSpec):
@@ -54,10 +60,6 @@ class NetworkSpec(RunSpec):
     backbone: Literal["alexnet", "resnet10", "resnet18", "resnet50"] = Field("alexnet", description="the network")
     width: float = Field(1.0, gt=0, le=4, description="factor on the channels of the backbone")
     init: str | None = Field(None, description="file of weights the backbone starts from, in torchvision's names")
-
-    @property
-    def initial_weights(self) -> str | None:
-        return self.init
 
 
 class TrainedSpec(NetworkSpec):
@@ -83,9 +85,18 @@ class TrainedSpec(NetworkSpec):
     def training_sets(self) -> DataSets:
         return self.data if self.steps else ()
 
+    def cut(self) -> "Cut":
+        """How its training crops are cut."""
+        raise NotImplementedError
+
+    @staticmethod
+    def step(batches, step: int, network: "torch.nn.Module") -> "dict[str, torch.Tensor]":
+        """The values to log of a training step on `Batches`, of which "loss" is minimised."""
+        raise NotImplementedError
+
 
 class PointLabels(BaseModel):
-    """The point condition: every frame has a click."""
+    """The point condition: every frame has a click, and no size is ever seen."""
 
     point_noise: float = Field(0.0, ge=0, description="error of the clicks, standard deviation in sides of the target")
 
@@ -97,12 +108,3 @@ class BoxLabels(BaseModel):
     boxed: Literal["frames", "videos"] = Field(
         "frames", description="boxes on some frames of each video, or on whole ones"
     )
-
-
-def check_centred(backbone: str, crop: int) -> None:
-    """Raises `ValueError` unless the cells of a backbone are symmetric about the middle of a crop of so many pixels."""
-    stride, rest = CENTRED[backbone]
-    if crop % stride != rest:
-        raise ValueError(
-            f"crop must be {rest} more than a multiple of {stride}, to centre the cells of {backbone}; found {crop}"
-        )

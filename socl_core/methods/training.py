@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from socl_core import methods
 from socl_core.errors import SoclError
 from socl_core.methods.batches import Batches
 from socl_core.methods.distributed import over_processes, rank
@@ -27,7 +26,7 @@ def new_network(spec: RunSpec) -> nn.Module:
     """The untrained network of a spec; its weights depend on the seed, and on the file of `init`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.seed)
-        network = methods.find(spec.method).network(spec)
+        network = spec.network()
     if spec.init:
         load_init(network.backbone, Path(spec.init))
     return network
@@ -96,7 +95,7 @@ class Training:
         Values stay on the device between two log entries, so that no step waits for it.
         Raises `SoclError` naming step and videos when the loss is not finite.
         """
-        step = over_processes(methods.find(self.spec.method).step, self.network)
+        step = over_processes(self.spec.step, self.network)
         while self.step < self.spec.steps:
             self._take_step(step)
             if self.step % log_every == 0 or self.step == self.spec.steps:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from pydantic import Field, model_validator
 
-from socl_core.methods import Method, losses
+from socl_core.methods import losses
 from socl_core.methods.batches import Batch, Batches
 from socl_core.methods.crops import Cut
 from socl_core.methods.distributed import gather, mean_of_all, own_rows, share
@@ -17,75 +17,6 @@ from socl_core.methods.symmetries import Symmetries
 from socl_core.models.device import Compute
 from socl_core.models.transt import TransT
 from socl_core.trackers.transt import TransTTracker
-
-
-class TransTTraining(TrainedSpec):
-    """Parameters of the transformer, its training and its tracker."""
-
-    backbone: Literal["resnet10", "resnet18", "resnet50"] = Field("resnet50", description="the network")
-    search_size: int = Field(
-        256, ge=64, le=256, multiple_of=16, description="side of search crops; of templates half of it"
-    )
-    dim: int = Field(256, ge=8, le=4096, multiple_of=8, description="channels of tokens")
-    layers: int = Field(4, ge=1, le=64, description="fusion layers")
-    attention_heads: int = Field(8, ge=1, description="of each attention")
-    hidden: int = Field(2048, ge=1, le=65536, description="width of feed-forward networks")
-    dropout: float = Field(0.1, ge=0, lt=1)
-    anchored: bool = Field(
-        False, description="boxes as offsets from their cells [R]; else anywhere in the crop [TransT]"
-    )
-    mismatch: float = Field(
-        0.0, ge=0, description="weight of the loss of search crops matched with another video's template [R]"
-    )
-    mismatch_share: float = Field(1.0, gt=0, le=1, description="of a batch's search crops, those matched so [R]")
-    jitter_power: float = Field(1.0, ge=1, description="of shifts and zooms, even at 1; above, small ones prevail [R]")
-    turn_pairs: bool = Field(
-        False, description="pairs of crops mirrored, turned and with swapped colours, both alike [R]"
-    )
-    window_influence: float = Field(
-        0.49, ge=0, le=1, description="share of the Hann window in the scores, which keeps a tracker near its place"
-    )
-    size_rate: float = Field(1.0, gt=0, le=1, description="how fast the tracker takes over sizes; 1 as published [R]")
-
-    @model_validator(mode="after")
-    def _heads_divide(self):
-        if self.dim % self.attention_heads:
-            raise ValueError(
-                f"dim must be a multiple of attention_heads; found {self.dim} and {self.attention_heads}"
-            )
-        return self
-
-
-class TransTSpec(TransTTraining, BoxLabels):
-    """Parameters of TransT."""
-
-    method: Literal["transt"]
-    boxed: Literal["frames", "videos"] = Field(
-        "videos", description="boxes on some frames of each video, or on whole ones [S]"
-    )
-
-
-class SoclTransTSpec(TransTTraining, PointLabels):
-    """Parameters of SoCL-TransT."""
-
-    method: Literal["socl-transt"]
-    pseudo_boxes: Literal["best", "centred"] = Field("centred", description="rule of pseudo boxes from points [R]")
-
-
-def untrained_network(spec: TransTTraining) -> TransT:
-    """The network of a spec before its training."""
-    sizes = spec.dim, spec.layers, spec.attention_heads, spec.hidden
-    return TransT(spec.backbone, spec.width, *sizes, spec.dropout, spec.anchored)
-
-
-def make_tracker(spec: TransTTraining, network: TransT, compute: Compute) -> TransTTracker:
-    """A tracker with the network."""
-    return TransTTracker(network, compute, spec.search_size, spec.window_influence, spec.size_rate)
-
-
-def cut(spec: TransTTraining, rule: str) -> Cut:
-    """Stored crops show twice the search region, so that shift and zoom stay inside of them."""
-    return Cut(rule, 2 * spec.search_size, 4.0)
 
 
 def boxes_in_crops(boxes: torch.Tensor, batch: Batch, pixels: int) -> torch.Tensor:
@@ -98,7 +29,7 @@ def boxes_in_crops(boxes: torch.Tensor, batch: Batch, pixels: int) -> torch.Tens
     return torch.cat([zoom * (boxes[:, :2] + batch.shift) / pixels + 0.5, zoom * boxes[:, 2:] / pixels], 1)
 
 
-def favour_small_jitter(batch: Batch, spec: TransTTraining) -> Batch:
+def favour_small_jitter(batch: Batch, spec: "TransTTraining") -> Batch:
     """The batch with u |u|^(jitter_power - 1) for u, each shift and log zoom as a share of the largest. [R]
 
     Most targets of a tracked video lie near the middle of the crop, where a short training must be exact; some
@@ -114,7 +45,7 @@ def favour_small_jitter(batch: Batch, spec: TransTTraining) -> Batch:
     return replace(batch, zoom=zoom, shift=shrink(batch.shift, spec.shift))
 
 
-def step(batches: Batches, step: int, network: TransT) -> dict[str, torch.Tensor]:
+def transt_step(batches: Batches, step: int, network: TransT) -> dict[str, torch.Tensor]:
     """Losses of TransT on the batch of a step: the search crop is shifted and zoomed, the template is not.
 
     Some search crops may be matched a second time, with the template of another video: all of it is background. [R]
@@ -146,9 +77,68 @@ def step(batches: Batches, step: int, network: TransT) -> dict[str, torch.Tensor
     return values
 
 
-METHODS = {
-    "socl-transt": Method(
-        SoclTransTSpec, "points", make_tracker, untrained_network, step, lambda spec: cut(spec, spec.pseudo_boxes)
-    ),
-    "transt": Method(TransTSpec, "boxes", make_tracker, untrained_network, step, lambda spec: cut(spec, "box")),
-}
+class TransTTraining(TrainedSpec):
+    """The transformer, its training and its tracker."""
+
+    backbone: Literal["resnet10", "resnet18", "resnet50"] = Field("resnet50", description="the network")
+    search_size: int = Field(
+        256, ge=64, le=256, multiple_of=16, description="side of search crops; of templates half of it"
+    )
+    dim: int = Field(256, ge=8, le=4096, multiple_of=8, description="channels of tokens")
+    layers: int = Field(4, ge=1, le=64, description="fusion layers")
+    attention_heads: int = Field(8, ge=1, description="of each attention")
+    hidden: int = Field(2048, ge=1, le=65536, description="width of feed-forward networks")
+    dropout: float = Field(0.1, ge=0, lt=1)
+    anchored: bool = Field(
+        False, description="boxes as offsets from their cells [R]; else anywhere in the crop [TransT]"
+    )
+    mismatch: float = Field(
+        0.0, ge=0, description="weight of the loss of search crops matched with another video's template [R]"
+    )
+    mismatch_share: float = Field(1.0, gt=0, le=1, description="of a batch's search crops, those matched so [R]")
+    jitter_power: float = Field(1.0, ge=1, description="of shifts and zooms, even at 1; above, small ones prevail [R]")
+    turn_pairs: bool = Field(
+        False, description="pairs of crops mirrored, turned and with swapped colours, both alike [R]"
+    )
+    window_influence: float = Field(
+        0.49, ge=0, le=1, description="share of the Hann window in the scores, which keeps a tracker near its place"
+    )
+    size_rate: float = Field(1.0, gt=0, le=1, description="how fast the tracker takes over sizes; 1 as published [R]")
+
+    @model_validator(mode="after")
+    def _heads_divide(self):
+        if self.dim % self.attention_heads:
+            raise ValueError(f"dim must be a multiple of attention_heads; found {self.dim} and {self.attention_heads}")
+        return self
+
+    step = staticmethod(transt_step)
+
+    def network(self) -> TransT:
+        sizes = self.dim, self.layers, self.attention_heads, self.hidden
+        return TransT(self.backbone, self.width, *sizes, self.dropout, self.anchored)
+
+    def tracker(self, network: TransT, compute: Compute) -> TransTTracker:
+        return TransTTracker(network, compute, self.search_size, self.window_influence, self.size_rate)
+
+    def cut(self) -> Cut:
+        """Stored crops show twice the search region, so that shift and zoom stay inside of them."""
+        return Cut(self.pseudo_boxes if isinstance(self, PointLabels) else "box", 2 * self.search_size, 4.0)
+
+
+class BoxTransT(TransTTraining, BoxLabels):
+    """TransT."""
+
+    method: Literal["transt"]
+    boxed: Literal["frames", "videos"] = Field(
+        "videos", description="boxes on some frames of each video, or on whole ones [S]"
+    )
+
+
+class SoclTransT(TransTTraining, PointLabels):
+    """SoCL-TransT."""
+
+    method: Literal["socl-transt"]
+    pseudo_boxes: Literal["best", "centred"] = Field("centred", description="rule of pseudo boxes from points [R]")
+
+
+METHODS = {"socl-transt": SoclTransT, "transt": BoxTransT}

@@ -174,11 +174,11 @@ def data_hashes(spec: RunSpec) -> dict[str, str]:
     hashes = {
         key: "absent" if data.available(name) else data.manifest(name, split) for key, (name, split) in sets.items()
     }
-    if spec.initial_weights:
+    if start := getattr(spec, "init", None):
         try:
-            hashes["init"] = hashlib.sha256(Path(spec.initial_weights).read_bytes()).hexdigest()[:16]
+            hashes["init"] = hashlib.sha256(Path(start).read_bytes()).hexdigest()[:16]
         except OSError as error:
-            raise DataError(f"cannot read the weights {spec.initial_weights}: {error.strerror or error}") from error
+            raise DataError(f"cannot read the weights {start}: {error.strerror or error}") from error
     return hashes
 
 

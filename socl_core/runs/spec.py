@@ -46,7 +46,7 @@ def make_spec(protocol: str, method: str, variant: str | None = None, /, **chang
     variant: name of a block of the protocol's file with changes of its own, such as "real"; none is needed.
     Parameters that a protocol has in common for all methods count where a method has them.
     """
-    model = methods.find(method).spec
+    model = methods.find(method)
     for name in changes:
         if name in ("protocol", "method"):
             raise UsageError(f"{name} is no parameter to set; it is chosen by its own option")
@@ -64,7 +64,7 @@ def read_spec(content: Any) -> RunSpec:
     """The spec in plain data that `RunSpec.model_dump` gave. Raises `UsageError` where it is none of this version."""
     if not isinstance(content, dict) or not isinstance(content.get("method"), str):
         raise UsageError("expected the parameters of a run, with its method")
-    return _validated(methods.find(content["method"]).spec, content)
+    return _validated(methods.find(content["method"]), content)
 
 
 def _validated(model: type[RunSpec], values: dict[str, Any]) -> RunSpec:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from socl_core import data, methods
+from socl_core import data
 from socl_core.data.annotation import add_click_noise, budget_videos, labelled_frames, whole_videos
 from socl_core.methods.crops import CropStore, Cut, build_store, keep_evenly
-from socl_core.methods.spec import TrainedSpec
+from socl_core.methods.spec import BoxLabels, PointLabels, TrainedSpec
 from socl_core.runs.identity import code_hash
 from socl_core.runs.locks import lock
 
@@ -23,7 +23,7 @@ VIDEO_ORDER, LABEL_CHOICE = 10**9, 10**9 + 1
 
 def training_crops(spec: TrainedSpec) -> CropStore:
     """The crops a spec trains on: the stores of its data sets, with the rows that the budget pays for."""
-    cut = methods.find(spec.method).cut(spec)
+    cut = spec.cut()
     rng = np.random.default_rng([spec.seed, VIDEO_ORDER])
     parts = []
     for name in spec.data:
@@ -37,7 +37,7 @@ def open_store(name: str, spec: TrainedSpec, cut: Cut, split: str = "train") -> 
 
     Noisy clicks differ from seed to seed, as those of another annotator would: a store each.
     """
-    from_points = methods.find(spec.method).labels == "points"
+    from_points = isinstance(spec, PointLabels)
     noise = spec.point_noise if from_points else 0.0
     content = training_content(name, split, spec.videos, spec.frames)
     if noise:
@@ -76,7 +76,7 @@ def affordable_rows(store: CropStore, spec: TrainedSpec, rng: np.random.Generato
     videos = rng.permutation(np.unique(store.video))
     videos = videos[: budget_videos(len(videos), spec.share)]
     rows = {video: np.flatnonzero(store.video == video) for video in videos}
-    if methods.find(spec.method).labels == "boxes":
+    if isinstance(spec, BoxLabels):
         if spec.boxed == "videos":
             count = whole_videos([len(rows[video]) for video in videos], spec.labelled)
             rows = {video: rows[video] for video in videos[:count]}

@@ -48,7 +48,7 @@ def test_the_report_counts_cells_and_mass(discs):
 
 def test_boxes_lie_where_the_stored_crops_show_the_target(discs):
     spec = make_spec("laptop", "socl-siam", width=0.125, crop=199, batch=3)
-    store = training_set.open_store("composite", spec, negatives.methods.find("socl-siam").cut(spec))
+    store = training_set.open_store("composite", spec, spec.cut())
     boxes = negatives._boxes_in_crops("composite", spec, store)
     np.testing.assert_allclose(boxes[:, :2], 0, atol=1e-6)  # the click is the centre
     for image, (_, _, w, h) in zip(store.images, boxes):

@@ -44,9 +44,7 @@ def test_status_tells_state_age_and_staleness(store):
     current, stale = store
     rows = {row["run"]: row for row in json.loads(call("status", "--json").stdout)}
     assert rows[current.id]["state"] == "queued" and rows[current.id]["changed"] == []
-    assert rows[stale.id]["state"] == "stale" and rows[stale.id]["changed"] == [
-        CHANGED
-    ]
+    assert rows[stale.id]["state"] == "stale" and rows[stale.id]["changed"] == [CHANGED]
     assert 0 <= rows[stale.id]["hours"] < 1 and rows[stale.id]["auc"] == {"composite": 50.0}
     assert CHANGED in call("status").stdout
 

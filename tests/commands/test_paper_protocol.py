@@ -11,8 +11,16 @@ from socl_core.runs.pipeline import run_or_load
 from socl_core.runs.spec import make_spec
 
 # What makes a run of the protocol small. It names no data set: those are the protocol's.
-TINY = {"width": 0.0625, "search_size": 64, "dim": 16, "layers": 1, "attention_heads": 2, "hidden": 16,
-        "steps": 2, "batch": 2}
+TINY = {
+    "width": 0.0625,
+    "search_size": 64,
+    "dim": 16,
+    "layers": 1,
+    "attention_heads": 2,
+    "hidden": 16,
+    "steps": 2,
+    "batch": 2,
+}
 
 
 @pytest.fixture(scope="module")

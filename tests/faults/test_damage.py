@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import faults
@@ -197,7 +196,7 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(copy, expected
 
     with monkeypatch.context() as patch:
         patch.setattr(pipeline, "CHECKPOINT_SECONDS", -1)
-        patch.setitem(siam.METHODS, "socl-siam", replace(siam.METHODS["socl-siam"], step=step))
+        patch.setattr(siam.SoclTraining, "step", staticmethod(step))
         with pytest.raises(SoclError, match=rf"loss is not finite at step {bad}, on the videos number \[\d"):
             pipeline.run_or_load(faults.SPEC, "cpu")
     content = (run.folder / "checkpoint.pt").read_bytes()[weights.DIGEST :]

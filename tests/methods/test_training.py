@@ -223,7 +223,7 @@ def test_a_loss_that_is_not_finite_names_the_step(store, monkeypatch):
         loss = socl_step(batches, step, network)["loss"]
         return {"loss": loss * (math.nan if step == 2 else 1.0)}
 
-    monkeypatch.setitem(siam.METHODS, "socl-siam", replace(siam.METHODS["socl-siam"], step=bad))
+    monkeypatch.setattr(siam.SoclTraining, "step", staticmethod(bad))
     with pytest.raises(SoclError, match=r"not finite at step 2, on the videos number \[\d"):
         run(Training(spec_of(), Batches(store, spec_of(), CPU), CPU))
 

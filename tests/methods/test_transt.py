@@ -10,12 +10,11 @@ from tiny import random_store
 
 from socl_core import data
 from socl_core.geometry import box_centres, resample
-from socl_core.methods import find
 from socl_core.methods.batches import Batch, Batches
 from socl_core.methods.crops import CropStore, build_store
 from socl_core.methods.symmetries import Symmetries
 from socl_core.methods.training import Training
-from socl_core.methods.transt import boxes_in_crops, favour_small_jitter, step, untrained_network
+from socl_core.methods.transt import boxes_in_crops, favour_small_jitter, transt_step
 from socl_core.models.device import Compute
 from socl_core.models.transt import Attention, FusionLayer, TransT, anchors, sine_positions
 from socl_core.runs.spec import make_spec
@@ -88,7 +87,7 @@ def test_a_fusion_layer_looks_at_both_maps_and_ignores_the_order_of_the_other():
 
 def test_the_paper_size_has_the_published_number_of_parameters():
     spec = make_spec("paper", "transt")
-    count = sum(parameter.numel() for parameter in untrained_network(spec).parameters())
+    count = sum(parameter.numel() for parameter in spec.network().parameters())
     assert count == pytest.approx(23.0e6, rel=0.02)
     assert (spec.search_size, spec.window_influence) == (256, 0.49)
 
@@ -184,9 +183,9 @@ def test_a_box_turns_with_its_picture_and_template_and_search_crop_alike():
 @pytest.mark.parametrize("change", [{"turn_pairs": True}, {"jitter_power": 2.0}])
 def test_a_turn_and_a_power_each_change_a_step_and_its_seed_repeats_it(change):
     plain = {"jitter_power": 1.0, "turn_pairs": False}
-    network_ = untrained_network(spec_of(**plain)).eval()
+    network_ = spec_of(**plain).network().eval()
     once, again, other = (
-        step(Batches(box_store(), spec_of(**values), CPU), 3, network_)["loss"].item()
+        transt_step(Batches(box_store(), spec_of(**values), CPU), 3, network_)["loss"].item()
         for values in (plain | change, plain | change, plain)
     )
     assert once == pytest.approx(again, rel=1e-5) and once != pytest.approx(other, rel=1e-3)
@@ -203,7 +202,7 @@ def box_store():
 def test_a_step_learns_and_shifts_the_search_crop_only():
     spec = spec_of(steps=20, lr=0.002, shift=8)
     training = Training(spec, Batches(box_store(), spec, CPU), CPU)
-    values = step(training.batches, 0, training.network)
+    values = transt_step(training.batches, 0, training.network)
     assert set(values) == {"loss", "class", "l1", "giou", "mismatch"}
     entries = []
     training.run(entries.append, 5)
@@ -216,15 +215,17 @@ def test_a_mismatch_is_another_video_with_the_same_search_crop(monkeypatch):
     seen = []
     match = training.network.match
     monkeypatch.setattr(training.network, "match", lambda *tokens: seen.append(tokens) or match(*tokens))
-    values = step(training.batches, 0, training.network)
+    values = transt_step(training.batches, 0, training.network)
     ((templates, _), (searches, _)) = seen.pop()
     assert len(templates) == len(searches) == 6 and not torch.equal(templates[:3], templates[3:])
     assert torch.equal(templates[3:], templates[:3].roll(1, 0)) and torch.equal(searches[3:], searches[:3])
-    step(Batches(box_store(), spec.model_copy(update={"mismatch_share": 0.6}), CPU), 0, training.network.eval())
+    transt_step(Batches(box_store(), spec.model_copy(update={"mismatch_share": 0.6}), CPU), 0, training.network.eval())
     ((templates, _), (searches, _)) = seen.pop()
     assert len(templates) == len(searches) == 3 + 2  # 1.8 rounded up
     assert torch.equal(templates[3:], templates[:3].roll(1, 0)[:2]) and torch.equal(searches[3:], searches[:2])
-    plain = step(Batches(box_store(), spec.model_copy(update={"mismatch": 0.0}), CPU), 0, training.network.train())
+    plain = transt_step(
+        Batches(box_store(), spec.model_copy(update={"mismatch": 0.0}), CPU), 0, training.network.train()
+    )
     torch.testing.assert_close(values["loss"], plain["loss"] + 2 * values["mismatch"])
 
 
@@ -326,8 +327,8 @@ def test_it_overfits_one_composite_video(tmp_path):
     drawn = {"turn_pairs": False, "jitter_power": 1.0, "shift": 12, "zoom": 0.4}
     fitted = {"weight_decay": 1e-4, "mismatch": 0.0, "size_rate": 1.0}
     spec = make_spec("laptop", "transt", steps=400, batch=8, **drawn, **fitted)
-    store = build_store([video], tmp_path / "store", find("transt").cut(spec))
+    store = build_store([video], tmp_path / "store", spec.cut())
     training = Training(spec, Batches(CropStore.join([store] * 8), spec, CPU), CPU)
     training.run(lambda entry: None, 100)
-    boxes, _ = one_pass(find("transt").tracker(spec, training.network, CPU), video)
+    boxes, _ = one_pass(spec.tracker(training.network, CPU), video)
     assert iou(boxes, video.boxes)[video.valid].mean() > 0.8
