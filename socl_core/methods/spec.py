@@ -12,8 +12,6 @@ from socl_core.data.annotation import BOX_OVER_POINT
 if TYPE_CHECKING:
     import torch
 
-    from socl_core.methods.crops import Cut
-
 SEEDS = 2**63  # what a generator of torch takes
 
 DataSets = tuple[str, ...]
@@ -85,8 +83,8 @@ class TrainedSpec(NetworkSpec):
     def training_sets(self) -> DataSets:
         return self.data if self.steps else ()
 
-    def cut(self) -> "Cut":
-        """How its training crops are cut."""
+    def cut(self):
+        """How its training crops are cut, a `Cut`."""
         raise NotImplementedError
 
     @staticmethod
