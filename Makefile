@@ -10,6 +10,8 @@ export PATH := $(VENV)/bin:$(PATH)
 export PYTHONWARNINGS := ignore::DeprecationWarning
 # A thread that waits should not spin: other work on the machine would slow training tenfold.
 export OMP_WAIT_POLICY := PASSIVE
+# Beside the runs, for `make clean` to find; without it, caches are in the platform's folder for them.
+export SOCL_CACHE ?= $(CURDIR)/cache
 
 .PHONY: book preview test test-all install bench clean
 

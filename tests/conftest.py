@@ -7,6 +7,7 @@ from hypothesis import settings
 # A busy machine is slow now and then; that is no failure.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+os.environ["SOCL_CACHE"] = "cache"  # below the working folder, which is a test's own
 
 
 @pytest.fixture

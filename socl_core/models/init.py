@@ -11,6 +11,7 @@ from torch import nn
 from socl_core.errors import DataError
 
 CLASSES = ("fc.weight", "fc.bias")
+OWN = "backbone."  # how a run's weights call those of its backbone
 
 
 def draw_weights(network: nn.Module) -> None:
@@ -23,7 +24,8 @@ def draw_weights(network: nn.Module) -> None:
 
 
 def load_init(backbone: nn.Module, path: Path) -> None:
-    """Puts weights of a file into a backbone: a state dict of safetensors or of torch, with or without classes.
+    """Puts weights of a file into a backbone: a state dict of safetensors or of torch, with or without classes, or
+    the weights of a run, of which the backbone's are taken.
 
     Raises `DataError` when the file cannot be read, lacks a tensor, has one too many or one of another shape.
     """
@@ -47,7 +49,9 @@ def load_init(backbone: nn.Module, path: Path) -> None:
 def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
     try:
         if Path(path).suffix == ".safetensors":
-            return load_file(path)
+            found = load_file(path)
+            own = {name.removeprefix(OWN): tensor for name, tensor in found.items() if name.startswith(OWN)}
+            return own or found
         found = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, SafetensorError, UnpicklingError, RuntimeError, EOFError) as error:
         raise DataError(f"{path} holds no weights ({error}); expected safetensors or a torch state dict") from error

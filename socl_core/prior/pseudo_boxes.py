@@ -5,7 +5,6 @@ images and points alone; the page on pseudo boxes compares them with true boxes 
 """
 
 import numpy as np
-from scipy.ndimage import median_filter
 
 from socl_core.errors import known
 from socl_core.geometry import box_centres, boxes_at
@@ -41,6 +40,8 @@ def pseudo_boxes(rule: str, windows: list[Windows], points: np.ndarray) -> np.nd
 
     windows: objectness of each frame. Raises `UsageError` for an unknown rule.
     """
+    from scipy.ndimage import median_filter  # it takes a quarter of a second, which tracking is spared
+
     measure = PSEUDO_RULES[known("rule of pseudo boxes", rule, PSEUDO_RULES)]
     sizes = np.array([measure(w, point) for w, point in zip(windows, points)]).reshape(-1, 2)
     return boxes_at(np.asarray(points), median_filter(sizes, (SMOOTHED, 1), mode="nearest"))

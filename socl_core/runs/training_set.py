@@ -1,10 +1,12 @@
 """What a run trains on: crops of the videos that its budget pays for, cut once and kept in the cache."""
 
 import math
+import os
 import time
 from pathlib import Path
 
 import numpy as np
+import platformdirs
 
 from socl_core import data
 from socl_core.data.annotation import add_click_noise, budget_videos, labelled_frames, whole_videos
@@ -13,7 +15,7 @@ from socl_core.methods.spec import BoxLabels, PointLabels, TrainedSpec
 from socl_core.runs.identity import code_hash
 from socl_core.runs.locks import lock
 
-CACHE = Path("cache")
+CACHE = Path(os.environ.get("SOCL_CACHE") or platformdirs.user_cache_path("socl"))
 WRITING_SECONDS = 3600  # nothing takes longer to write, so that what is older was left by a killed process
 CROP_CODE = ("socl_core.data", "socl_core.data.annotation", "socl_core.methods.crops")
 PRIOR_CODE = ("socl_core.data", "socl_core.data.annotation", "socl_core.prior.store")

@@ -142,6 +142,14 @@ def test_published_weights_load(published, tmp_path, suffix):
     assert len(data_hashes(spec)["init"]) == 16
 
 
+def test_a_training_starts_from_the_weights_of_a_run(tmp_path):
+    first = new_network(make_spec("laptop", "socl-siam", width=0.1, seed=1))
+    save_file({name: tensor.half() for name, tensor in first.state_dict().items()}, tmp_path / "run.safetensors")
+    second = new_network(make_spec("laptop", "socl-siam", width=0.1, seed=2, init=str(tmp_path / "run.safetensors")))
+    for name, tensor in first.backbone.state_dict().items():
+        assert torch.equal(second.backbone.state_dict()[name], tensor.half().to(tensor.dtype))
+
+
 def test_weights_that_do_not_fit_are_refused_by_name(published, tmp_path):
     path = tmp_path / "weights.pth"
     torch.save(published, path)
