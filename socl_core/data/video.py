@@ -13,15 +13,21 @@ from socl_core.errors import DataError, UsageError
 
 # BGR; the orange is one that colour-blind readers can tell from other colours (Okabe and Ito).
 ORANGE, WHITE = (0, 159, 230), (255, 255, 255)
+COLOURS = (ORANGE, (233, 180, 86), (115, 158, 0), (66, 228, 240), (178, 114, 0), (0, 94, 213), (167, 121, 204))
 SPARE_FRAMES = 2  # that a header may count beyond those that a player shows
 SPARE_MS = 1000  # that a header may run beyond the last frame, at most a twentieth: sound, or a frame rate that varies
 
 
-def read_frames(source: Path) -> tuple[Iterator[np.ndarray], int]:
-    """Frames BGR uint8 of a folder of numbered images or of a video file, and how many there are (0: not known).
+def read_frames(source: str | Path) -> tuple[Iterator[np.ndarray], int]:
+    """Frames BGR uint8 of a folder of numbered images, of a video file or of a camera, `camera:0` being the first,
+    and how many there are (0: not known). A camera's go on until Control-C, or until it is taken away.
 
     Raises `DataError` when there is nothing to read and, after the last frame, when the file ends before its time.
     """
+    kind, _, number = str(source).partition(":")
+    if kind == "camera" and number.isdecimal():
+        return _filmed(int(number)), 0
+    source = Path(source)
     if source.is_dir():
         folder = source / "img" if (source / "img").is_dir() else source
         images = ImageFiles(image_files(folder))
@@ -33,6 +39,14 @@ def read_frames(source: Path) -> tuple[Iterator[np.ndarray], int]:
         raise DataError(f"{source} is no video that OpenCV can read; expected a video file or a folder of images")
     count = max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT)))
     return _decoded(video, source, count), count
+
+
+def _filmed(number: int) -> Iterator[np.ndarray]:
+    camera = cv2.VideoCapture(number)
+    if not camera.isOpened():
+        raise DataError(f"camera {number} cannot be opened; expected the number of one that no other program uses")
+    while camera.grab():
+        yield camera.retrieve()[1]
 
 
 def _decoded(video: cv2.VideoCapture, source: Path, count: int) -> Iterator[np.ndarray]:

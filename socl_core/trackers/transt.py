@@ -18,6 +18,8 @@ class TransTTracker:
     search: pixels a side of the search crop; the template has half of it. window_influence: share of the
     Hann window in the score of a cell, .49 as published. size_rate: power of the size found over the last one
     that the target changes by, 1 as published; less steadies a network that was trained for a short time. [R]
+
+    Attribute: `score` of the best cell of the last update, 0 to 1.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class TransTTracker:
         score = logits[0].float().softmax(-1)[:, 0].cpu().numpy()
         window = np.hanning(round(len(score) ** 0.5) + 2)[1:-1]
         best = np.argmax((1 - self.influence) * score + self.influence * np.outer(window, window).ravel())
+        self.score = float(score[best])
         place, size = np.split(boxes[0, best].float().cpu().numpy().astype(np.float64), 2)  # fractions of the crop
         frame = np.array(image.shape[1::-1], np.float64)
         self.centre = np.clip(fractions_to_frame(place, self.centre, side), 0, frame - 1)

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 # A room may import from those before it, and from itself.
-ROOMS = ("errors", "geometry", "data", "prior", "models", "trackers", "scoring", "methods", "runs", "commands")
+ROOMS = ("errors", "geometry", "data", "prior", "models", "trackers", "scoring", "methods", "runs", "use", "commands")
 FLOORS = 10
 
 
