@@ -1,6 +1,7 @@
 """Two lines of Python: `tracker = socl_core.tracker("socl-cf")`, `tracker.init(image, box)`; then `update(image)`.
 
-Conventions are OpenCV's: images BGR uint8 (H, W, 3); boxes x, y, w, h in pixels, x, y the left top pixel counted from 0.
+Conventions are OpenCV's: images BGR uint8 (H, W, 3); boxes x, y, w, h in pixels, where x, y is the left top pixel,
+counted from 0.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -24,7 +25,7 @@ LOST = 0.3  # confidence below which `Tracker.update` says that the target is no
 def tracker(weights: str | Path = "socl-cf", device: str = "auto") -> "Tracker":
     """A tracker, ready for `init`.
 
-    weights: "socl-siam" (the faster one) or "socl-cf" (the better one) of the package, or a file that `socl train` wrote.
+    weights: "socl-siam" (the faster one) or "socl-cf" (the better one), or a file that `socl train` wrote.
     device: auto, cpu, cuda or cuda:N. Raises `DataError` for another file, `UsageError` for an absent device.
 
     >>> import numpy as np, socl_core
