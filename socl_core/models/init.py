@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from pickle import UnpicklingError
+from textwrap import shorten
 
 import torch
 from safetensors import SafetensorError
@@ -30,20 +31,13 @@ def load_init(backbone: nn.Module, path: Path) -> None:
     Raises `DataError` when the file cannot be read, lacks a tensor, has one too many or one of another shape.
     """
     weights = {name: tensor for name, tensor in _read_tensors(path).items() if name not in CLASSES}
-    wanted = {name: tensor for name, tensor in backbone.state_dict().items() if not name.startswith("norm.")}
-    optional = {name for name in wanted if name.endswith("num_batches_tracked")}
-    if missing := wanted.keys() - weights.keys() - optional:
-        raise DataError(f"{path} has no tensor {min(missing)}: expected the state dict of {type(backbone).__name__}")
-    if extra := weights.keys() - backbone.state_dict().keys():
-        raise DataError(f"{path} has a tensor {min(extra)} that {type(backbone).__name__} has not")
-    for name in wanted.keys() & weights.keys():
-        if weights[name].shape != wanted[name].shape:
-            found, expected = tuple(weights[name].shape), tuple(wanted[name].shape)
-            raise DataError(
-                f"{path}: tensor {name} has the shape {found}, expected {expected}; a width other than 1 fits no "
-                "published weights"
-            )
-    backbone.load_state_dict(weights, strict=False)
+    own = backbone.state_dict()  # of which published weights need not have the last normalisation and the counts
+    optional = {name: own[name] for name in own if name.startswith("norm.") or name.endswith("num_batches_tracked")}
+    try:
+        backbone.load_state_dict(optional | weights)
+    except RuntimeError as error:  # torch's first reason follows a line of its own; it may name all tensors
+        reason, width = shorten(str(error).splitlines()[1], 200), "a width other than 1 fits no published weights"
+        raise DataError(f"{path} is no state dict of {type(backbone).__name__}: {reason}; {width}") from error
 
 
 def _read_tensors(path: Path) -> dict[str, torch.Tensor]:

@@ -20,7 +20,7 @@ PACKAGES = ("socl_core", "socl_book")
 EXECUTED = "socl_core.runs.pipeline"  # with the modules of its method and of its data sets, the code of a run
 # It only names methods: a new one changes no run of another.
 DECLARATIONS = frozenset({"socl_core.methods"})
-BESIDE = (".json", ".js", ".css")  # a module's table, script and style, which have its name
+BESIDE = (".json", ".yaml", ".js", ".css")  # a module's table, script and style, which have its name
 WORDS = frozenset({"description", "help", "desc", "unit"})  # arguments that only a reader sees
 TELLERS = frozenset({"print"})  # calls that only tell
 

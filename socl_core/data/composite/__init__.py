@@ -5,7 +5,7 @@ A textured object moves, turns, bends and changes size and light over a moving b
 the target's own texture) and behind occluders; in the long videos of dev it also leaves the frame. Annotation is exact:
 boxes are tight around the target's amodal mask (as if nothing hid it) clipped to the image, and all 0 where it is out
 of sight; points are box centres; a frame is valid when at least a fifth of the target is visible. Train, dev and test
-share no photograph and no drawn texture. The same seed gives the same videos, on another processor up to rounding.
+share no photograph and no drawn texture. Videos are always the same, on another processor up to rounding.
 """
 
 import hashlib
@@ -81,19 +81,17 @@ def manifest() -> str:
     return f"composite-{VERSION}-{digest.hexdigest()[:16]}"
 
 
-def draw_video(
-    split: str, number: int, frames: int | None = None, cache: Path | None = None, seed: int = 0
-) -> Sequence:
+def draw_video(split: str, number: int, frames: int | None = None, cache: Path | None = None) -> Sequence:
     """A video of a split, or its first `frames` frames.
 
     Frames and masks are drawn when they are asked for; boxes, points and valid are ready.
     """
-    plan, scene = SPLITS[split], draw_scene(split, number, seed)
+    plan, scene = SPLITS[split], draw_scene(split, number)
     times = [plan.stride * i for i in range(plan.frames_of(number))][:frames]
     boxes, valid = map(np.array, zip(*(scene.annotate(time) for time in times)))
     images = Drawn(scene.frame, times)
     if cache:
-        images = Kept(images, cache / "frames" / f"{manifest()}_{split}_{seed}_{number}_{len(times)}.npy")
+        images = Kept(images, cache / "frames" / f"{manifest()}_{split}_{number}_{len(times)}.npy")
     return Sequence(
         name=f"{split}_{number:03d}",
         frames=images,

@@ -23,6 +23,9 @@ ROOM = (320, 240)  # px of the background that the camera can pan over
 CANVAS = (720, 540)  # the room and the widest view, with some to spare
 VISIBLE_SHARE = 0.2  # a frame with less of the target in sight is not valid
 KINDS = ("ellipse", "star", "blob")
+DISTRACTORS = (2, 4)  # fewest and most in a video
+TWINS = 1  # of the distractors, at most, have the target's texture
+OCCLUDERS = (0, 2)  # fewest and most bodies, in 80 frames, that are sent across the target's path
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,6 @@ class SplitPlan:
     scenery: more photographs, too plain for objects. videos, frames: how many videos, and how many frames in each.
     long, long_frames: how many of them, the last ones, are longer; there, targets also leave the frame.
     stride: time steps between frames. speed: the longest way of a body in a time step, as a share of its size.
-    distractors: fewest and most in a video; twins: how many of them, at most, have the target's texture.
-    occluders: fewest and most bodies, in 80 time steps, that are sent across the target's path.
     """
 
     photographs: tuple[str, ...]
@@ -45,9 +46,6 @@ class SplitPlan:
     long_frames: int = 0
     stride: int = 1
     speed: float = 0.17
-    distractors: tuple[int, int] = (2, 4)
-    twins: int = 1
-    occluders: tuple[int, int] = (0, 2)
 
     def is_long(self, number: int) -> bool:
         """Whether a video of the split is one of the long ones."""
@@ -140,9 +138,9 @@ class Scene:
         return box, bool(self._visible(amodal, time).sum() >= VISIBLE_SHARE * self.target.area(time))
 
 
-def draw_scene(split: str, number: int, seed: int) -> Scene:
-    """Scene of a video; it depends on the split, the video's number and the seed alone."""
-    plan, entropy = SPLITS[split], (VERSION, seed, sorted(SPLITS).index(split), number)
+def draw_scene(split: str, number: int) -> Scene:
+    """Scene of a video; it depends on the split and the video's number alone."""
+    plan, entropy = SPLITS[split], (VERSION, 0, sorted(SPLITS).index(split), number)
     rng, steps = np.random.default_rng(entropy), plan.stride * plan.frames_of(number)
     behind, target, front = _draw_bodies(rng, plan, number, steps)
     pan = [smooth_curve(rng, steps, 16, 0, room) for room in ROOM]
@@ -166,10 +164,10 @@ def _draw_bodies(
     """The bodies behind the target, the target, and the bodies in front of it."""
     target = _draw_target(rng, plan, number, steps)
     behind, front = [], []
-    twins = int(rng.integers(plan.twins + 1))
-    for i in range(int(rng.integers(plan.distractors[0], plan.distractors[1] + 1))):
+    twins = int(rng.integers(TWINS + 1))
+    for i in range(int(rng.integers(DISTRACTORS[0], DISTRACTORS[1] + 1))):
         (behind, front)[rng.integers(2)].append(_draw_distractor(rng, plan, target, i < twins))
-    for _ in range(max(1, steps // (80 * plan.stride)) * int(rng.integers(plan.occluders[0], plan.occluders[1] + 1))):
+    for _ in range(max(1, steps // (80 * plan.stride)) * int(rng.integers(OCCLUDERS[0], OCCLUDERS[1] + 1))):
         front.append(_draw_occluder(rng, plan, target))
     return behind, target, front
 

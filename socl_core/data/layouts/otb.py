@@ -7,28 +7,17 @@ A folder with several targets holds `groundtruth_rect.1.txt`, `.2.txt`, ...; its
 from pathlib import Path
 
 import numpy as np
+import yaml
 
 from socl_core.data.files import box_sequence, frame_number, image_files, read_annotation
 from socl_core.data.layout import Layout, Place
 from socl_core.data.sequence import Sequence
 from socl_core.errors import DataError
 
-# Folders of which only a part is evaluated: first and last file number, as in the benchmark's own list.
-RANGES = dict(David=(300, 770), Diving=(1, 215), Football1=(1, 74), Freeman3=(1, 460), Freeman4=(1, 283))
-
-# Folders with numbered targets. The first of Human4 was never annotated: its file is empty.
-TARGETS = dict(Jogging=(1, 2), Skating2=(1, 2), Human4=(2,))
-
-# The 50 folders of OTB-2013; Jogging has two targets, so they are 51 sequences.
-OTB13 = """Basketball Bolt Boy Car4 CarDark CarScale Coke Couple Crossing David David2 David3 Deer Dog1 Doll Dudek
-FaceOcc1 FaceOcc2 Fish FleetFace Football Football1 Freeman1 Freeman3 Freeman4 Girl Ironman Jogging Jumping Lemming
-Liquor Matrix Mhyang MotorRolling MountainBike Shaking Singer1 Singer2 Skating1 Skiing Soccer Subway Suv Sylvester
-Tiger1 Tiger2 Trellis Walking Walking2 Woman"""
-# The 48 folders that OTB-100 adds; with Skating2's two targets they are 49 sequences.
-MORE_OF_OTB100 = """Biker Bird1 Bird2 BlurBody BlurCar1 BlurCar2 BlurCar3 BlurCar4 BlurFace BlurOwl Board Bolt2 Box
-Car1 Car2 Car24 ClifBar Coupon Crowds Dancer Dancer2 Diving Dog DragonBaby Girl2 Gym Human2 Human3 Human4 Human5 Human6
-Human7 Human8 Human9 Jump KiteSurf Man Panda RedTeam Rubik Skater Skater2 Skating2 Surfer Toy Trans Twinnings Vase"""
-LISTS = {"otb13": OTB13.split(), "otb100": OTB13.split() + MORE_OF_OTB100.split()}
+_TABLE = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text())
+RANGES, TARGETS = _TABLE["ranges"], _TABLE["targets"]
+LISTS = {"otb13": _TABLE["otb13"].split()}
+LISTS["otb100"] = LISTS["otb13"] + _TABLE["more_of_otb100"].split()
 
 
 class OTB(Layout):
