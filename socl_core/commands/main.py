@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 import typer
 from typer.core import TyperGroup
 
-from socl_core.commands import data, prior, runs, top, trackers
+from socl_core.commands import data, prior, runs, top, track, trackers
 from socl_core.errors import SoclError, UsageError, unknown
 
 EXTENSIONS = "socl.commands"  # group of entry points; each names a typer app of another package
@@ -41,7 +41,7 @@ app = typer.Typer(
     cls=Commands, help="Visual trackers trained from single point annotations: train, track, evaluate.",
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
 )  # fmt: skip
-for group in (trackers, top, prior, data, runs):
+for group in (track, trackers, top, prior, data, runs):
     app.add_typer(group.app)
 
 

@@ -12,6 +12,7 @@ import yaml
 
 from socl_core import methods
 from socl_core.errors import UsageError
+from socl_core.use import SHIPPED
 
 
 def _use_root(root: Path | None) -> Path | None:
@@ -35,7 +36,6 @@ def _read_names(text: str | None) -> list[str] | None:
     return names
 
 
-SHIPPED = {path.stem: path for path in sorted((Path(__file__).parents[1] / "weights").glob("*.safetensors"))}
 DEFAULT_WEIGHTS = Path("socl-siam")  # the faster one
 WEIGHTS_HELP = f"A file written by `socl train`, or {' or '.join(SHIPPED)} of the package."
 ROOT_HELP = "Folder of the named data sets; else SOCL_DATA, else ./data."

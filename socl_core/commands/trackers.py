@@ -1,10 +1,7 @@
-"""`socl train`, `track`, `evaluate`, `metrics`: from data to a tracker, its boxes and its scores."""
+"""`socl train`, `evaluate`, `metrics`: from data to a tracker, its boxes and its scores."""
 
 import hashlib
 import sys
-import time
-from collections import deque
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -62,48 +59,6 @@ def train(
 
 
 @app.command()
-def track(
-    frames: Annotated[Path, typer.Option(help="A folder of numbered images, or a video file.")],
-    init: Annotated[str, typer.Option(help="First box x,y,w,h; x,y is its left top pixel, 0-based.")],
-    out: Annotated[Path, typer.Option(help="Text file for the boxes, one x,y,w,h a line.")],
-    weights: Weights = options.DEFAULT_WEIGHTS,
-    render: Annotated[Path | None, typer.Option(help="Also write an mp4 with the boxes drawn.")] = None,
-    device: Device = "auto",
-) -> None:
-    """Track one target through a video."""
-    import numpy as np
-    from tqdm import tqdm
-
-    from socl_core.data.files import write_boxes
-    from socl_core.data.video import draw_box, read_frames, write_clip
-
-    box = np.array(options.numbers(init, 4, "--init x,y,w,h"))
-    options.check_file(out)
-    if render:
-        options.check_file(render, ".mp4")
-    tracker = _tracker_maker(weights, device)()
-    images, count = read_frames(frames)
-    boxes: list[np.ndarray] = []
-
-    def drawn_frames():
-        for image in tqdm(images, total=count or None, desc="track", unit="frame"):
-            if not boxes:
-                tracker.init(image, box)
-            boxes.append(tracker.update(image) if boxes else box)
-            yield draw_box(image, boxes[-1])
-
-    start = time.perf_counter()
-    if render:
-        write_clip(render, drawn_frames())
-    else:
-        deque(drawn_frames(), maxlen=0)
-    if not boxes:
-        raise UsageError(f"{frames} holds no frame")
-    write_boxes(out, np.array(boxes))
-    print(f"{len(boxes)} frames, {len(boxes) / (time.perf_counter() - start):.0f} a second, boxes in {out}")
-
-
-@app.command()
 def evaluate(
     data: Annotated[str, typer.Option(help="composite, a layout's name, or LAYOUT:PATH as in otb:PATH.")],
     weights: Weights = options.DEFAULT_WEIGHTS,
@@ -124,13 +79,14 @@ def evaluate(
 
     from socl_core.scoring import conventions, evaluation, results
     from socl_core.scoring.failures import failures
+    from socl_core.use.tracker import tracker_maker
 
     convention, sign, folder = (export or "").partition(":")
     if export:
         if not (sign and folder):
             raise UsageError(f"--export takes a convention and a folder, as in got10k:my_tracker, found '{export}'")
         conventions.find_convention(convention)
-    make_tracker = _tracker_maker(weights, device)
+    make_tracker = tracker_maker(weights, device)
     videos = _sequences_to_score(data, split, sequences, scored=not export)
     if export:
         results.check_export(convention, Path(folder), [video.name for video in videos])
@@ -154,17 +110,6 @@ def evaluate(
         lines.append(f"{name:24} {_percent(score)}  {score['fps']:.0f} frames a second")
         lines += [f"  {failure}" for failure in lost.get(name, [])]
     options.show(json_, result, [*lines, f"{'mean':24} {_percent(result)}"])
-
-
-def _tracker_maker(weights: Path, device: str) -> Callable[[], object]:
-    """What makes trackers of a weights file, each ready for `init`. Raises `DataError` for what is no such file."""
-    from socl_core.models.device import Compute
-    from socl_core.runs.pipeline import make_tracker
-    from socl_core.runs.weights import read_weights, weights_spec
-
-    compute, spec = Compute.choose(device), weights_spec(weights)
-    network = read_weights(weights, compute)
-    return lambda: make_tracker(spec, network, compute)
 
 
 def _sequences_to_score(data: str, split: str | None, names: list[str] | None, scored: bool) -> list:

@@ -80,9 +80,14 @@ def draw_box(image: np.ndarray, box, colour=ORANGE, text: str = "") -> np.ndarra
         cv2.rectangle(image, *corners, (0, 0, 0), 4)
         cv2.rectangle(image, *corners, colour, 2)
     if text:
-        for shade, width in (((0, 0, 0), 3), (WHITE, 1)):
-            cv2.putText(image, text, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, shade, width, cv2.LINE_AA)
+        write_words(image, text, (6, 16))
     return image
+
+
+def write_words(image: np.ndarray, text: str, place: tuple[int, int]) -> None:
+    """Writes white words with a dark edge on an image; place: x, y of the foot of the first letter."""
+    for shade, width in (((0, 0, 0), 3), (WHITE, 1)):
+        cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, shade, width, cv2.LINE_AA)
 
 
 def write_clip(path: Path, frames: Iterable[np.ndarray]) -> None:

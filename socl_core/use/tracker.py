@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from socl_core import methods
 from socl_core.data.video import read_frames
 from socl_core.errors import UsageError
 from socl_core.models.device import Compute, threads
-from socl_core.runs.pipeline import make_tracker
 from socl_core.runs.weights import read_weights, weights_spec
 from socl_core.use import SHIPPED
 from socl_core.use.confidence import confidence
@@ -94,7 +94,7 @@ def tracker_maker(weights: str | Path, device: str) -> Callable[[], object]:
     path = SHIPPED.get(str(weights), Path(weights))
     compute, spec = Compute.choose(device), weights_spec(path)
     network = read_weights(path, compute)
-    return lambda: make_tracker(spec, network, compute)
+    return lambda: methods.find(spec.method).tracker(spec, network, compute)
 
 
 class Tracker:
