@@ -18,6 +18,12 @@ class DataError(SoclError):
     """A data set, annotation, image or stored artefact that is missing or damaged."""
 
 
+def cause(error: BaseException) -> str:
+    """What an error of the system or of another library says, on one line."""
+    text = (isinstance(error, OSError) and error.strerror) or str(error)
+    return (text.strip().splitlines() or [type(error).__name__])[0][:200]
+
+
 def known(kind: str, name: str, valid: Iterable[str]) -> str:
     """`name` itself where it is a valid one of a `kind`. Raises `unknown` where it is not."""
     if name not in valid:

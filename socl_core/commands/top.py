@@ -24,7 +24,7 @@ def top(
     import numpy as np
 
     from socl_core.data.files import write_atomic
-    from socl_core.data.sequence import read_image
+    from socl_core.data.reading import read_image
     from socl_core.models.alexnet import GRID
     from socl_core.prior.click import view_click
     from socl_core.prior.top import check_eta, clip_scores, entropy, scores_at_cells, top_at_cells

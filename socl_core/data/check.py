@@ -48,7 +48,7 @@ def scan(
     try:
         places = layout.find(split)
     except DataError as error:
-        cause = str(error)
+        cause = layout.missing() or str(error)
     if official:
         folders = {place.images for place in places.values()}
         places |= {name: place for name, place in layout.official(split).items() if place.images not in folders}

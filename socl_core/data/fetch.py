@@ -25,8 +25,9 @@ from urllib.request import Request, urlopen
 from tqdm import tqdm
 
 from socl_core.data.check import scan
-from socl_core.data.files import read_text, write_atomic
+from socl_core.data.files import write_atomic
 from socl_core.data.layouts import otb
+from socl_core.data.reading import read_text
 from socl_core.errors import DataError, SoclError, UsageError, known
 
 OTB_SOURCE = otb.OTB.site + "seq"

@@ -6,14 +6,14 @@ import secrets
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from socl_core.data.sequence import ImageFiles, Sequence
-from socl_core.errors import DataError
+from socl_core.data.reading import ImageFiles, image_size, read_text
+from socl_core.data.sequence import Sequence
+from socl_core.errors import DataError, cause
 from socl_core.geometry import box_centres
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
-ORIENTATION = 274  # the tag in a JPEG of how the camera was held; from 5 on, width and height change places
+UNREAD_SUFFIXES = (".bmp", ".gif", ".tif", ".tiff", ".webp")  # whose frames would be missing without a word
 BOX_FORMAT = "four numbers x, y, w, h separated by comma, tab or space"
 
 
@@ -34,7 +34,7 @@ def write_atomic(path: Path | str, content: bytes | str) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror or error}") from error
+        raise DataError(f"cannot write {path}: {cause(error)}") from error
     finally:
         if os.path.exists(temporary):  # whatever went wrong, an interrupt included
             temporary.unlink()
@@ -52,7 +52,7 @@ def append(path: Path, text: str) -> None:
         with open(path, "a") as file:
             file.write(text)
     except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror or error}") from error
+        raise DataError(f"cannot write {path}: {cause(error)}") from error
 
 
 def write_boxes(path: Path | str, boxes: np.ndarray) -> None:
@@ -129,26 +129,19 @@ def read_labels(path: Path | str, rows: int, valid: range) -> np.ndarray:
     return np.array(words, int)
 
 
-def read_text(path: Path | str) -> str:
-    """The text of a file in UTF-8. Raises `DataError` naming the file when it is missing or no text."""
-    try:
-        return Path(path).read_text(encoding="utf-8-sig")  # -sig: Windows editors prepend a byte order mark
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"cannot read {path}: expected UTF-8 text, found other bytes") from error
-
-
 def image_files(folder: Path) -> list[Path]:
     """Paths of the JPEG and PNG files of a folder by frame number, hidden files left out.
 
-    Raises `DataError` when there is no such folder or image, or an image's name ends in no number.
+    Raises `DataError` when there is no such folder or image, a numbered image is of another kind, or an image's name
+    ends in no number.
     """
     try:
         with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if entry.is_file() and entry.name[0] != "."]
-    except OSError:
-        names = []
+            names = [entry.name for entry in entries if entry.name[0] != "." and entry.is_file()]
+    except OSError as error:
+        raise DataError(f"no image in {folder}: {cause(error)}") from error
+    if other := [name for name in names if re.search(r"\d\.\w+$", name) and name.lower().endswith(UNREAD_SUFFIXES)]:
+        raise DataError(f"{folder / min(other)} is of a kind that is not read: expected JPEG or PNG, as all frames")
     if not (paths := [folder / name for name in names if name.lower().endswith(IMAGE_SUFFIXES)]):
         raise DataError(f"no image in {folder}: expected numbered files such as 0001.jpg")
     return sorted(paths, key=lambda path: (frame_number(path), path.name))
@@ -181,15 +174,3 @@ def box_sequence(
     clicks = np.clip(box_centres(boxes), 0, (width - 1, height - 1))
     points = np.where(valid[:, None], clicks, np.nan)
     return Sequence(name, ImageFiles(images), points, boxes, valid, labels=labels or {})
-
-
-def image_size(path: Path) -> tuple[int, int]:
-    """Width and height from an image's header, undecoded: a data set may have 10,000 videos.
-
-    As it is decoded: a camera may note that a picture lies on its side.
-    """
-    try:
-        with Image.open(path) as image:
-            return image.size[::-1] if image.getexif().get(ORIENTATION, 1) >= 5 else image.size
-    except (OSError, Image.DecompressionBombError) as error:
-        raise DataError(f"image {path} cannot be decoded: expected a JPEG or PNG") from error

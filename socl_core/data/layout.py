@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from socl_core.data.files import IMAGE_SUFFIXES, image_files, read_annotation
-from socl_core.data.sequence import Sequence, image_fault
-from socl_core.errors import DataError, UsageError, known
+from socl_core.data.reading import image_fault, read_bytes
+from socl_core.data.sequence import Sequence
+from socl_core.errors import DataError, UsageError, cause, known
 
 
 @dataclass(frozen=True)
@@ -107,10 +108,15 @@ class Layout(ABC):
 
     def missing(self) -> str | None:
         """None where the data set is, else what is missing and what was expected."""
-        if any(next(self.folder.glob(pattern), None) for pattern in self.patterns):
-            return None
-        cause = f"{self.folder} holds no data" if self.folder.is_dir() else f"there is no folder {self.folder}"
-        return f"{cause}; expected {self.expected}"
+        try:
+            os.scandir(self.folder).close()
+            found = any(next(self.folder.glob(pattern), None) for pattern in self.patterns)
+            reason = f"{self.folder} holds no data"
+        except FileNotFoundError:
+            found, reason = False, f"there is no folder {self.folder}"
+        except (OSError, ValueError) as error:  # no permission, links in a circle, a name too long
+            found, reason = False, f"cannot read {self.folder}: {cause(error)}"
+        return None if found else f"{reason}; expected {self.expected}"
 
     def manifest(self, split: str) -> str:
         """A hash of the images' paths and sizes and of the annotations' contents; not of places nor times."""
@@ -119,7 +125,7 @@ class Layout(ABC):
         try:
             rows = [row for part in parts for row in self._files(part, f"{part.name}/" if len(parts) > 1 else "")]
         except OSError as error:  # no permission, or links in a circle
-            raise DataError(f"cannot read {self.folder}: {error}") from None
+            raise DataError(f"cannot read {error.filename or self.folder}: {cause(error)}") from None
         for name, content in sorted(rows):
             digest.update(f"\n{name}\0".encode() + content)
         return digest.hexdigest()[:16]
@@ -134,7 +140,7 @@ class Layout(ABC):
                 elif path.lower().endswith(IMAGE_SUFFIXES):
                     yield path, str(entry.stat().st_size).encode()
                 elif any(fnmatch(entry.name, pattern) for pattern in self.annotations):
-                    yield path, hashlib.sha256(Path(entry.path).read_bytes()).digest()
+                    yield path, hashlib.sha256(read_bytes(entry.path)).digest()
 
 
 def select(places: dict[str, Place], names: Iterable[str] | None) -> dict[str, Place]:

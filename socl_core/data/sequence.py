@@ -8,73 +8,12 @@ covers the pixels x .. x + w - 1 and its centre is `x + (w - 1) / 2`. A point is
 import re
 from collections.abc import Sequence as AbstractSequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
-import cv2
 import numpy as np
 
 from socl_core.errors import DataError
 
-MARKERS = ((b"\xff\xd8", b"\xff\xd9"), (b"\x89PNG", b"IEND"))  # how a JPEG and a PNG begin and end
 NAME = re.compile(r"[^./\\<>\x00-\x1f][^/\\<>\x00-\x1f]*")  # leaves no folder, and no page's text
-TAIL = 64  # bytes at the end among which the end's marker is; some writers pad it
-
-
-class ImageFiles(AbstractSequence):
-    """Frames decoded on demand from image files. Items are BGR uint8 (H, W, 3); grey becomes BGR.
-
-    Raises `DataError` naming the file when it is missing, truncated or no image.
-    """
-
-    def __init__(self, paths: AbstractSequence[Path]):
-        self.paths = [Path(path) for path in paths]
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index):
-        if isinstance(index, slice):
-            return ImageFiles(self.paths[index])
-        return read_image(self.paths[index])
-
-
-def read_image(path: Path) -> np.ndarray:
-    """Decode one image file to BGR uint8 (H, W, 3). Raises `DataError` for anything less than a whole image."""
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot read image {path}: {error.strerror or error}") from error
-    if is_truncated(data[:8], data[-TAIL:]):
-        # OpenCV decodes a truncated JPEG to a half grey image without a word.
-        raise DataError(f"image {path} is truncated: a JPEG or PNG must end with its end-of-image marker")
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    except cv2.error:  # more pixels than OpenCV reads
-        image = None
-    if image is None:
-        raise DataError(f"image {path} cannot be decoded: expected a JPEG or PNG, found {len(data)} bytes of another")
-    return image
-
-
-def is_truncated(head: bytes, tail: bytes) -> bool:
-    """Whether a file whose first bytes are those of a JPEG or PNG lacks the marker in its last `TAIL` ones."""
-    return any(head.startswith(start) and end not in tail for start, end in MARKERS)
-
-
-def image_fault(path: Path, decode: bool = False) -> str | None:
-    """Why an image file is no whole JPEG or PNG, by its first and last bytes or by decoding it; None if it is."""
-    try:
-        if decode:
-            read_image(path)
-        with open(path, "rb") as file:
-            head = file.read(8)
-            file.seek(max(0, path.stat().st_size - TAIL))
-            tail = file.read()
-    except (DataError, OSError) as error:
-        return str(error)
-    if not any(head.startswith(start) for start, _ in MARKERS):
-        return f"{path.name} is no JPEG or PNG"
-    return f"{path.name} is truncated" if is_truncated(head, tail) else None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from socl_core.data.files import image_files, require_regular
-from socl_core.data.sequence import ImageFiles
+from socl_core.data.reading import ImageFiles
 from socl_core.errors import DataError, UsageError
 
 # BGR; the orange is one that colour-blind readers can tell from other colours (Okabe and Ito).

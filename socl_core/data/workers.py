@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -20,9 +21,14 @@ def in_workers(function: Callable, jobs: list, workers: int, label: str, unit: s
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), _start_worker) as pool:
-            return list(tqdm(pool.map(function, jobs), total=len(jobs), desc=label, unit=unit, mininterval=1))
-    except BrokenProcessPool as error:
+        with ProcessPoolExecutor(min(workers, len(jobs)), multiprocessing.get_context("fork"), _start_worker) as pool:
+            try:
+                return list(tqdm(pool.map(function, jobs), total=len(jobs), desc=label, unit=unit, mininterval=1))
+            except BaseException:  # an interrupt, or a job that failed: the others are not waited for
+                for process in multiprocessing.active_children():
+                    process.terminate()
+                raise
+    except (BrokenProcessPool, BlockingIOError, MemoryError) as error:
         raise SoclError(
             f"a worker died over {label}; is there enough memory? the command can be repeated and goes on"
         ) from error
@@ -31,6 +37,8 @@ def in_workers(function: Callable, jobs: list, workers: int, label: str, unit: s
 
 
 def _start_worker() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # which the parent hears as well
     # Neither library's threads survive a fork; with one thread each, none is waited for.
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

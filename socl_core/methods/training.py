@@ -14,16 +14,25 @@ import numpy as np
 import torch
 from torch import nn
 
-from socl_core.errors import SoclError
+from socl_core.errors import SoclError, UsageError
 from socl_core.methods.batches import Batches
 from socl_core.methods.distributed import over_processes, rank
 from socl_core.methods.spec import RunSpec
 from socl_core.models.device import Compute
 from socl_core.models.init import load_init
 
+MOST_PARAMETERS = 1 << 29  # 2 GB; a training takes four times as much
+
 
 def new_network(spec: RunSpec) -> nn.Module:
-    """The untrained network of a spec; its weights depend on the seed, and on the file of `init`."""
+    """The untrained network of a spec; its weights depend on the seed, and on the file of `init`.
+
+    Raises `UsageError` for one of more than `MOST_PARAMETERS`, before it takes any memory.
+    """
+    with torch.device("meta"):
+        size = sum(parameter.numel() for parameter in spec.network().parameters())
+    if size > MOST_PARAMETERS:
+        raise UsageError(f"the network would have {size} parameters, expected at most {MOST_PARAMETERS}; reduce width")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.seed)
         network = spec.network()

@@ -1,14 +1,14 @@
 """The start of a backbone: random weights, or those of a file, such as ImageNet's."""
 
+import io
 from pathlib import Path
-from pickle import UnpicklingError
 from textwrap import shorten
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import nn
 
+from socl_core.data.reading import read_bytes
 from socl_core.errors import DataError
 
 CLASSES = ("fc.weight", "fc.bias")
@@ -42,13 +42,16 @@ def load_init(backbone: nn.Module, path: Path) -> None:
 
 def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
     try:
+        content = read_bytes(path)
         if Path(path).suffix == ".safetensors":
-            found = load_file(path)
+            found = load(content)
             own = {name.removeprefix(OWN): tensor for name, tensor in found.items() if name.startswith(OWN)}
             return own or found
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, SafetensorError, UnpicklingError, RuntimeError, EOFError) as error:
-        raise DataError(f"{path} holds no weights ({error}); expected safetensors or a torch state dict") from error
+        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except DataError:
+        raise
+    except Exception as error:  # of a file that is none torch may raise nearly anything
+        raise DataError(f"{path} holds no weights; expected safetensors or a torch state dict") from error
     if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
         raise DataError(f"{path} holds no state dict: expected tensors by name")
     return found

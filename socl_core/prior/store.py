@@ -5,6 +5,7 @@ windows themselves follow from the point and the size of the frame, so a frame t
 """
 
 import io
+import zlib
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -36,7 +37,7 @@ def read_prior(sequence: Sequence, folder: Path) -> list[Windows]:
     try:
         with np.load(path) as file:  # a zip file, which holds a checksum of each array
             arrays = {name: file[name] for name in ("frames", "points", "scores", "shapes")}
-    except (OSError, EOFError, BadZipFile, ValueError, KeyError) as error:
+    except (OSError, EOFError, BadZipFile, zlib.error, ValueError, KeyError, TypeError, MemoryError) as error:
         raise DataError(
             f"{path} is damaged or no file of `socl prior build` ({error}); delete it to have it built again"
         ) from error

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from socl_core import data, methods
+from socl_core.data.reading import read_bytes
 from socl_core.errors import DataError
 from socl_core.methods.spec import RunSpec
 
@@ -176,9 +177,9 @@ def data_hashes(spec: RunSpec) -> dict[str, str]:
     }
     if start := getattr(spec, "init", None):
         try:
-            hashes["init"] = hashlib.sha256(Path(start).read_bytes()).hexdigest()[:16]
-        except OSError as error:
-            raise DataError(f"cannot read the weights {start}: {error.strerror or error}") from error
+            hashes["init"] = hashlib.sha256(read_bytes(start)).hexdigest()[:16]
+        except DataError as error:
+            raise DataError(f"cannot read the weights to start from: {error}") from error
     return hashes
 
 

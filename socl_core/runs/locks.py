@@ -9,7 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from socl_core.errors import DataError, SoclError
+from socl_core.data.reading import open_regular
+from socl_core.errors import DataError, SoclError, cause
 
 PATIENCE = 2.0  # seconds; a look at a lock takes it for a moment, and a killed process takes one to end
 
@@ -25,13 +26,15 @@ def lock(path: Path, work: str, patience: float = PATIENCE) -> Iterator[IO]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = open(path, "a+b", buffering=0)  # noqa: SIM115 - closed below; "w" would empty the file of a holder
     except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror or error}") from error
+        raise DataError(f"cannot write {path}: {cause(error)}") from error
     with file:
         end = time.monotonic() + patience
         while not _taken(file):
             if time.monotonic() > end:
                 file.seek(0)
-                raise SoclError(f"another process ({file.read().decode()}) {work}; wait for it to end")
+                raise SoclError(
+                    f"another process ({file.read(60).decode(errors='replace')}) {work}; wait for it to end"
+                )
             time.sleep(0.02)
         with suppress(OSError):  # who holds it is for messages only; a full disk is found by what follows
             file.truncate(0)
@@ -42,13 +45,11 @@ def lock(path: Path, work: str, patience: float = PATIENCE) -> Iterator[IO]:
 def locked(path: Path) -> bool:
     """Whether a process holds the lock of a file."""
     try:
-        with open(path) as file:
+        with open_regular(path) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         return False
-    except BlockingIOError:
-        return True
-    except FileNotFoundError:
-        return False
+    except DataError as error:  # there is none to be read, or the system refuses the lock
+        return isinstance(error.__cause__, BlockingIOError)
 
 
 def _taken(file: IO) -> bool:

@@ -1,5 +1,6 @@
 """From a protocol to the spec of a run: `make_spec` is the one way."""
 
+import reprlib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ import yaml
 from pydantic import ValidationError
 
 from socl_core import methods
-from socl_core.errors import DataError, UsageError, known, unknown
+from socl_core.data.reading import read_text
+from socl_core.errors import DataError, UsageError, cause, known, unknown
 from socl_core.methods.spec import RunSpec
 
 PROTOCOL_FOLDER = Path(__file__).parents[1] / "protocols"
@@ -27,10 +29,11 @@ def read_protocol(name: str) -> dict[str, Any]:
     if not name.endswith((".yaml", ".yml")):
         return _read_own(known("protocol", name, protocols()))
     try:
-        content = yaml.safe_load(Path(name).read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DataError(f"cannot read the protocol {name}: {error}") from error
-    if not isinstance(content, dict) or not {"methods", "seeds"} <= content.keys():
+        content = yaml.safe_load(read_text(name))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise DataError(f"cannot read the protocol {name}: {cause(error)}") from error
+    shaped = isinstance(content, dict) and {"methods", "seeds"} <= content.keys()
+    if not shaped or not all(isinstance(content.get(block) or {}, dict) for block in ("common", "methods")):
         raise DataError(f"{name} is no protocol: expected `seeds`, `common` and `methods`, as in the package's own")
     return content
 
@@ -75,4 +78,4 @@ def _validated(model: type[RunSpec], values: dict[str, Any]) -> RunSpec:
         if not first["loc"]:
             raise UsageError(first["msg"].removeprefix("Value error, ")) from None
         name = ".".join(map(str, first["loc"]))
-        raise UsageError(f"parameter {name}: {first['msg']}, found {first['input']!r}") from None
+        raise UsageError(f"parameter {name}: {first['msg']}, found {reprlib.repr(first['input'])}") from None

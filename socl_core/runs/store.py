@@ -14,7 +14,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from socl_core.data.files import write_atomic
-from socl_core.errors import DataError, SoclError, UsageError
+from socl_core.data.reading import read_object, read_text
+from socl_core.errors import DataError, SoclError, UsageError, cause
 from socl_core.methods.spec import RunSpec
 from socl_core.runs.identity import changes, identity, run_id
 from socl_core.runs.locks import lock, locked
@@ -40,13 +41,14 @@ class Run:
     @property
     def state(self) -> str:
         """absent, queued, running, ok, failed or killed. A run that says running but holds no lock was killed."""
-        try:
-            state = json.loads((self.folder / "state.json").read_text())["state"]
-        except FileNotFoundError:
+        if not os.path.lexists(self.folder / "state.json"):
             return "absent"
-        except (ValueError, KeyError, TypeError):
+        try:
+            state = read_object(self.folder / "state.json").get("state")
+        except DataError:
             return "killed"
-        return "killed" if state == "running" and not locked(self.folder / "lock") else state
+        alive = state in ("queued", "ok", "failed") or (state == "running" and locked(self.folder / "lock"))
+        return state if alive else "killed"
 
     @property
     def finished(self) -> bool:
@@ -59,15 +61,13 @@ class Run:
     def read(self, name: str) -> dict:
         """A JSON file of the run, an object. Raises `DataError` when it is missing or damaged."""
         try:
-            content = json.loads((self.folder / name).read_text())
-            if not isinstance(content, dict):
-                raise ValueError(f"it holds a {type(content).__name__}")
-            return content
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"{self.folder / name} cannot be read ({error}); expected a JSON file written by a run. "
-                f"Delete {self.folder} to have the run done again"
-            ) from error
+            return read_object(self.folder / name)
+        except DataError as error:
+            raise DataError(f"{error}. {self._remedy}") from error
+
+    @property
+    def _remedy(self) -> str:
+        return f"Delete {self.folder.absolute()} to have the run done again"
 
     def write(self, name: str, content: dict) -> None:
         write_atomic(self.folder / name, json.dumps(content, indent=1) + "\n")
@@ -78,16 +78,15 @@ class Run:
         Raises `DataError` when it is damaged, or ends before the training did.
         """
         path = self.folder / "log.jsonl"
-        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+        lines = read_text(path).splitlines(keepends=True) if os.path.lexists(path) else []
         # A process at work, or a killed one, may leave half a line at the end.
         try:
             entries = [json.loads(line) for line in lines if line.endswith("\n")]
-        except ValueError as error:
-            raise DataError(f"{path} is damaged ({error}); delete {self.folder} to have the run done again") from error
-        if self.state != "ok":
-            return entries
-        if (steps := self.read("spec.json").get("steps", 0)) != (entries[-1]["step"] if entries else 0):
-            raise DataError(f"{path} does not go to step {steps}; delete {self.folder} to have the run done again")
+            last = entries[-1]["step"] if entries else 0
+        except (ValueError, TypeError, LookupError, RecursionError) as error:
+            raise DataError(f"{path} is damaged ({cause(error)}). {self._remedy}") from error
+        if self.state == "ok" and (steps := self.read("spec.json").get("steps", 0)) != last:
+            raise DataError(f"{path} does not go to step {steps}. {self._remedy}")
         return entries
 
     def queue(self, spec: RunSpec) -> None:
@@ -106,7 +105,7 @@ class Run:
         Raises `UsageError` where it holds work of another run.
         """
         begun = any((self.folder / name).exists() for name in ("checkpoint.pt", "weights.safetensors", "result.json"))
-        if begun and (different := changes(self.read("identity.json"), identity(spec))):
+        if begun and (different := self._changes(identity(spec))):
             raise UsageError(f"{self.folder} holds another run ({different[0]}); choose another folder or delete it")
         self.describe(spec)
 
@@ -118,19 +117,23 @@ class Run:
     def staleness(self) -> list[str]:
         """Why no present spec leads to this run: the inputs that have changed since, none for a current one."""
         try:
-            before = self.read("identity.json")
-        except DataError:
-            return ["it does not say what it was made from"]
-        try:
-            return changes(before, identity(read_spec(before.get("spec"))))
+            return self._changes(identity(read_spec(self.read("identity.json").get("spec"))))
         except SoclError as error:
             return [f"nothing leads to it any more: {error}"]
+
+    def _changes(self, now: dict) -> list[str]:
+        """What differs between the run's identity and another. Raises `DataError` where it has none."""
+        try:
+            return changes(self.read("identity.json"), now)
+        except (TypeError, AttributeError) as error:
+            raise DataError(f"{self.folder / 'identity.json'} is damaged ({cause(error)}). {self._remedy}") from error
 
     @property
     def since(self) -> float | None:
         """When the state was entered, in seconds since 1970."""
-        path = self.folder / "state.json"
-        return path.stat().st_mtime if path.exists() else None
+        with contextlib.suppress(OSError):
+            return (self.folder / "state.json").stat().st_mtime
+        return None
 
     @contextlib.contextmanager
     def working(self):

@@ -4,7 +4,7 @@ import pytest
 from layouts import got10k_split, lasot_sequence, otb_sequence, trackingnet_sequence
 
 from socl_core.data.check import require_complete, scan
-from socl_core.data.sequence import image_fault
+from socl_core.data.reading import image_fault
 from socl_core.errors import DataError, UsageError
 
 

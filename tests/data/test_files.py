@@ -7,7 +7,7 @@ from layouts import HEIGHT, WIDTH, picture, write_images
 from PIL import Image
 
 from socl_core.data import files
-from socl_core.data.sequence import read_image
+from socl_core.data.reading import read_image
 from socl_core.errors import DataError
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import HEIGHT, WIDTH, disc_frame
 
-from socl_core.data.sequence import read_image
+from socl_core.data.reading import read_image
 from socl_core.errors import DataError, UsageError
 from socl_core.prior.objectness import (
     CUES,

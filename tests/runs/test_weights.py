@@ -108,7 +108,8 @@ class Counter:
 
     compute = CPU
 
-    def __init__(self, step=0):
+    def __init__(self, step=0, seed=0):
+        self.spec = make_spec("smoke", "random-siam", seed=seed)
         self.step = step
         self.fresh = 0
 
@@ -151,12 +152,23 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_training_starts_again(tmp_pat
 
 def test_a_checkpoint_of_another_shape_is_damaged(tmp_path):
     path = tmp_path / "checkpoint.pt"
+    training = Counter()
     for state in ({}, {"step": 3}, [1, 2], "text"):
-        save_checkpoint(SimpleNamespace(check_finite=lambda: None, state=lambda state=state: state), path)
+        other = SimpleNamespace(check_finite=lambda: None, state=lambda state=state: state, spec=training.spec)
+        save_checkpoint(other, path)
         training = Counter()
         training.restore = lambda state: json.dumps(state["network"])
         resume(training, path)
         assert training.fresh == 1 and not path.exists()
+
+
+def test_a_checkpoint_of_another_run_or_a_folder_in_its_place_is_set_aside(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    for make in (lambda: save_checkpoint(Counter(step=3, seed=1), path), path.mkdir, lambda: path.symlink_to(path)):
+        make()
+        training = Counter()
+        resume(training, path)
+        assert training.fresh == 1 and [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt.damaged"]
 
 
 def test_a_hostile_checkpoint_executes_nothing(tmp_path):
@@ -166,7 +178,8 @@ def test_a_hostile_checkpoint_executes_nothing(tmp_path):
         def __reduce__(self):
             return os.system, (f"touch {mark}",)
 
-    save_checkpoint(SimpleNamespace(check_finite=lambda: None, state=lambda: {"step": Hostile()}), path)
     training = Counter()
+    hostile = SimpleNamespace(check_finite=lambda: None, state=lambda: {"step": Hostile()}, spec=training.spec)
+    save_checkpoint(hostile, path)
     resume(training, path)
     assert training.fresh == 1 and not mark.exists()

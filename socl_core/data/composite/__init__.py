@@ -10,6 +10,7 @@ share no photograph and no drawn texture. Videos are always the same, on another
 
 import hashlib
 import io
+import zlib
 from collections.abc import Callable, Iterable
 from collections.abc import Sequence as AbstractSequence
 from functools import cache as cached
@@ -91,7 +92,7 @@ def draw_video(split: str, number: int, frames: int | None = None, cache: Path |
     boxes, valid = map(np.array, zip(*(scene.annotate(time) for time in times)))
     images = Drawn(scene.frame, times)
     if cache:
-        images = Kept(images, cache / "frames" / f"{manifest()}_{split}_{number}_{len(times)}.npy")
+        images = Kept(images, cache / "frames" / f"{manifest()}_{split}_{number}x{len(times)}.npy")
     return Sequence(
         name=f"{split}_{number:03d}",
         frames=images,
@@ -133,10 +134,18 @@ class Kept(AbstractSequence):
     @cached_property
     def _stored(self) -> np.ndarray:
         if not self.path.exists():
-            content = io.BytesIO()
-            np.save(content, np.stack(list(self.drawn)))
-            write_atomic(self.path, content.getvalue())
+            content, frames = io.BytesIO(), np.stack(list(self.drawn))
+            np.save(content, frames)
+            write_atomic(self.path, content.getvalue() + _checksum(frames))
         try:
-            return np.load(self.path, mmap_mode="r")
+            frames = np.load(self.path, mmap_mode="r")
+            if np.fromfile(self.path, np.uint8, offset=frames.offset + frames.nbytes).tobytes() != _checksum(frames):
+                raise ValueError("its checksum differs")
         except (ValueError, EOFError, OSError) as error:
             raise DataError(f"{self.path} is damaged ({error}); delete it to have the frames drawn again") from error
+        return frames
+
+
+def _checksum(frames: np.ndarray) -> bytes:
+    """CRC-32 of frames, which stands behind them in their file."""
+    return zlib.crc32(frames).to_bytes(4, "big")

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from socl_core.data.sequence import read_image
+from socl_core.data.reading import read_image
 from socl_core.errors import DataError
 
 FOLDERS = (("skimage", "data"), ("sklearn", "datasets/images"))  # package, folder inside it

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from socl_core.data.files import image_files, image_size, read_text
+from socl_core.data.files import image_files
 from socl_core.data.layout import Layout, Place
-from socl_core.data.sequence import ImageFiles, Sequence
+from socl_core.data.reading import ImageFiles, image_size, read_text
+from socl_core.data.sequence import Sequence
 from socl_core.errors import DataError
 
 HEADER = ["image", "x", "y"]

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from socl_core.data.files import box_sequence, read_labels, read_text
+from socl_core.data.files import box_sequence, read_labels
 from socl_core.data.layout import Layout, Place
+from socl_core.data.reading import read_text
 from socl_core.data.sequence import Sequence
 from socl_core.errors import DataError, UsageError
 
