@@ -19,6 +19,7 @@ from socl_core.runs.pipeline import make_tracker
 from socl_core.runs.store import Run
 from socl_core.runs.training_set import CACHE
 from socl_core.runs.weights import read_weights, weights_spec
+from socl_core.trackers.lockstep import answer
 from socl_core.trackers.search import CropTracker, View
 
 WHITE = (255, 255, 255)
@@ -89,7 +90,7 @@ def tracked_views(run: Run, sequence: Sequence, rows: range, scale: float, compu
 
 def target_feature(tracker: CropTracker, image: np.ndarray) -> torch.Tensor:
     """Mean feature (C,) of the cells of a tracker's search crop whose centre lies in its target."""
-    features = tracker.features(image, [tracker.side * SEARCH / EXEMPLAR], SEARCH)[0].float()
+    features = answer([tracker.features(image, [tracker.side * SEARCH / EXEMPLAR], SEARCH)])[0][0]
     count, step = features.shape[-1], tracker.grid.stride * tracker.side / EXEMPLAR
     distance = (torch.arange(count) - (count - 1) / 2).abs() * step
     width, height = (distance <= max(extent, step) / 2 + 1e-6 for extent in tracker.target)

@@ -53,11 +53,13 @@ class Sequence:
 
     def first(self, frames: int | None) -> "Sequence":
         """Its first frames, all when None."""
-        if frames is None or frames >= len(self):
-            return self
-        rows = {name: getattr(self, name) for name in ("frames", "points", "boxes", "valid", "masks", "others")}
-        labels = {name: values[:frames] for name, values in self.labels.items()}
-        return replace(self, labels=labels, **{name: x[:frames] for name, x in rows.items() if x is not None})
+        return self if frames is None or frames >= len(self) else self.part(slice(frames))
+
+    def part(self, rows: slice) -> "Sequence":
+        """Some frames that follow each other, with their annotation, under the same name."""
+        names = ("frames", "points", "boxes", "valid", "masks", "others")
+        kept = {name: values[rows] for name in names if (values := getattr(self, name)) is not None}
+        return replace(self, labels={name: values[rows] for name, values in self.labels.items()}, **kept)
 
     def point_view(self) -> "Sequence":
         """What an annotator who only clicked would hand over: no boxes, no masks, no labels."""

@@ -38,6 +38,9 @@ class RunSpec(BaseModel):
     test: DataSets = Field(("composite",), description="sets to evaluate on")
     test_videos: int | None = Field(None, gt=0, description="at most this many videos of each set")
     test_frames: int | None = Field(None, gt=0, description="at most the first so many frames of each video")
+    starts: int = Field(
+        1, ge=1, le=1000, description="frames of each video to start from, evenly spaced; 1 is one-pass evaluation"
+    )
     split: str = Field("test", description="split of the evaluation sets; a selection must use dev")
 
     _test_names = field_validator("test", mode="before")(split_names)

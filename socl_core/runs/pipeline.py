@@ -20,10 +20,11 @@ from socl_core.runs.identity import data_hashes, run_code
 from socl_core.runs.store import Run
 from socl_core.runs.training_set import CACHE, training_crops
 from socl_core.runs.weights import read_weights, resume, save_checkpoint, save_weights
-from socl_core.scoring.evaluation import evaluate, mean_scores
+from socl_core.scoring.evaluation import evaluate, mean_scores, start_frames
 
 CHECKPOINT_SECONDS = 20
 LOG_ENTRIES = 40
+LANES = {"cuda": 32, "cpu": 4}  # starts tracked at once: bench/lockstep.py
 
 
 def run_or_load(spec: RunSpec, device: str = "auto") -> Run:
@@ -146,6 +147,13 @@ def evaluate_on(name: str, spec: RunSpec, network, compute: Compute, run: Run | 
     """
     split = data.evaluation_split(name, spec.split)
     sequences = data.load(name, split, videos=spec.test_videos, frames=spec.test_frames, cache=CACHE)
-    boxes = run.boxes(name) if run else None
-    with tqdm(total=sum(map(len, sequences)), desc=f"track {label} {name}", unit="frame", mininterval=1) as bar:
-        return evaluate(lambda: make_tracker(spec, network, compute), sequences, boxes, bar.update)
+    frames = sum(len(sequence) - first for sequence in sequences for first in start_frames(sequence, spec.starts))
+    with tqdm(total=frames, desc=f"track {label} {name}", unit="frame", mininterval=1) as bar:
+        return evaluate(
+            lambda: make_tracker(spec, network, compute),
+            sequences,
+            run.boxes(name) if run else None,
+            bar.update,
+            starts=spec.starts,
+            lanes=LANES[compute.device.type] if network else 1,
+        )

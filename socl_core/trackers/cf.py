@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 from socl_core.geometry import EXEMPLAR, Grid, crop, resample
 from socl_core.models.device import Compute
 from socl_core.trackers.filters import Filter, SampleMemory, gaussian, peak
+from socl_core.trackers.lockstep import Steps
 from socl_core.trackers.scale import ScaleFilter
 from socl_core.trackers.search import CropTracker, View
 
@@ -85,10 +86,9 @@ class CfTracker(CropTracker):
         hann = torch.hann_window(SEARCH // CELL + 3, periodic=False, device=compute.device)[1:-1]
         self.window = torch.outer(hann, hann)
 
-    @torch.inference_mode()
-    def init(self, image: np.ndarray, box) -> None:
+    def begin(self, image: np.ndarray, box) -> Steps:
         self.start(image, box)
-        options, outputs = self.options, self._outputs(image, SEARCH)
+        options, outputs = self.options, (yield from self._outputs(image, SEARCH))
         self.projections = [Projection(outputs[stage.number], stage.channels) for stage in options.filter_stages]
         target = self.target * EXEMPLAR / self.side / CELL  # width and height in cells
         self.sigma = options.filter_sigma * float(np.sqrt(target.prod()))
@@ -97,35 +97,35 @@ class CfTracker(CropTracker):
         self._learn(self._sample(outputs), np.zeros(2), 10 * options.filter_iterations)
         self.frame, self.mean_peak = 0, 0.0
         self.scale = ScaleFilter(options.scales, options.scale_step, options.scale_rate)
-        self.scale.learn(self._sizes(image))
+        self.scale.learn((yield from self._sizes(image)))
 
-    @torch.inference_mode()
-    def update(self, image: np.ndarray) -> np.ndarray:
-        sample, response = self._search(image)
-        if response.max() < self.options.lost_below * self.mean_peak and self._look_further(image):
-            sample, response = self._search(image)
+    def follow(self, image: np.ndarray) -> Steps:
+        sample, response = yield from self._search(image)
+        if response.max() < self.options.lost_below * self.mean_peak and (yield from self._look_further(image)):
+            sample, response = yield from self._search(image)
         self.frame += 1
         self.mean_peak += (float(response.max()) - self.mean_peak) / self.frame
         cells = peak(response)
         self._move_cells(image, cells)
-        box = self.move(image, np.zeros(2), self.scale.find(self._sizes(image)))
-        self.scale.learn(self._sizes(image))
+        box = self.move(image, np.zeros(2), self.scale.find((yield from self._sizes(image))))
+        self.scale.learn((yield from self._sizes(image)))
         if self.frame % self.options.learn_every == 0:
             self._learn(sample, cells, self.options.filter_iterations)
         return box
 
-    def _search(self, image: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    def _search(self, image: np.ndarray) -> Steps:
         """The sample about the last place, with the response to it."""
-        outputs = self._outputs(image, SEARCH)
+        outputs = yield from self._outputs(image, SEARCH)
         sample = self._sample(outputs)
         response = self.filter.respond(sample)
-        features = place(outputs[-1], self.network.stage_grids[self.last], len(response))
+        features = place(outputs[-1], self.extractor.network.stage_grids[self.last], len(response))
         self.view = View(features, response, self.centre, CELL * self.side / EXEMPLAR)
         return sample, response
 
-    def _look_further(self, image: np.ndarray) -> bool:
-        """Goes to where the target seems to be in a larger crop, of the same scale, if it is anywhere there."""
-        response = self.filter.respond(self._sample(self._outputs(image, WIDE_SEARCH), WIDE_SEARCH))
+    def _look_further(self, image: np.ndarray) -> Steps:
+        """Goes to where the target seems to be in a larger crop, of the same scale; returns if it is anywhere there."""
+        outputs = yield from self._outputs(image, WIDE_SEARCH)
+        response = self.filter.respond(self._sample(outputs, WIDE_SEARCH))
         found = bool(response.max() > self.options.found_above * self.mean_peak)
         if found:
             self._move_cells(image, peak(response))
@@ -140,11 +140,11 @@ class CfTracker(CropTracker):
         self.filter.memory.add(sample, torch.outer(y, x))
         self.filter.solve(steps)
 
-    def _outputs(self, image: np.ndarray, pixels: int) -> list[torch.Tensor]:
+    def _outputs(self, image: np.ndarray, pixels: int) -> Steps:
         """Outputs (C, h, w) of the backbone's stages for a crop of so many pixels around the target."""
         size = self.grid.centred(pixels)
         picture = crop(image, self.centre, self.side * size / EXEMPLAR, size, self.fill)
-        return [output[0] for output in self.stages([picture], self.last)]
+        return [output[0] for output in (yield from self.stages([picture], self.last))]
 
     def _sample(self, outputs: list[torch.Tensor], pixels: int = SEARCH) -> torch.Tensor:
         """What the filter sees (C, cells, cells) of a crop.
@@ -154,7 +154,7 @@ class CfTracker(CropTracker):
         """
         parts = []
         for stage, project in zip(self.options.filter_stages, self.projections):
-            grid = self.network.stage_grids[stage.number]
+            grid = self.extractor.network.stage_grids[stage.number]
             parts.append(place(project(outputs[stage.number]), grid, pixels // CELL + 1))
         if pixels == SEARCH:
             parts = [part * self.window for part in parts]
@@ -162,7 +162,7 @@ class CfTracker(CropTracker):
         weights = [stage.weight / energy.sqrt() for stage, energy in zip(self.options.filter_stages, self.energies)]
         return torch.cat([weight * part for weight, part in zip(weights, parts)])
 
-    def _sizes(self, image: np.ndarray) -> torch.Tensor:
+    def _sizes(self, image: np.ndarray) -> Steps:
         """Features (S, C, h, w) of the target at the scales of the scale filter, its box stretched to a square."""
         pictures = []
         for factor in self.scale.factors:
@@ -170,7 +170,7 @@ class CfTracker(CropTracker):
             warp = np.column_stack([np.diag(steps), self.centre - (SCALE_PIXELS - 1) / 2 * steps])
             flags, size = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, (SCALE_PIXELS, SCALE_PIXELS)
             pictures.append(cv2.warpAffine(image, warp, size, flags=flags, borderMode=cv2.BORDER_REPLICATE))
-        return self.stages(pictures, SCALE_STAGE)[-1]
+        return (yield from self.stages(pictures, SCALE_STAGE))[-1]
 
 
 def place(features: torch.Tensor, grid: Grid, cells: int) -> torch.Tensor:

@@ -10,6 +10,7 @@ from socl_core.errors import DataError
 from socl_core.geometry import box_centres, boxes_at, context_side, crop
 from socl_core.models.device import Compute
 from socl_core.models.fold import folded
+from socl_core.trackers.lockstep import AskingTracker, Request, Steps
 
 
 def check_box(box, image: np.ndarray) -> np.ndarray:
@@ -37,7 +38,20 @@ class View(NamedTuple):
     step: float
 
 
-class CropTracker:
+class Extractor:
+    """A backbone as trackers use it: its normalisation folded, in the precision of the machine."""
+
+    def __init__(self, backbone: torch.nn.Module, compute: Compute):
+        self.network, self.compute = folded(backbone), compute
+
+    def stages(self, pictures: torch.Tensor, last: int) -> list[torch.Tensor]:
+        """Outputs (B, C, h, w) float32 of the backbone's stages up to number `last` for BGR uint8 (B, H, W, 3)."""
+        with self.compute.autocast():
+            outputs = self.network.stages(self.compute.images(pictures.permute(0, 3, 1, 2)), last)
+            return [output.float() for output in outputs]
+
+
+class CropTracker(AskingTracker):
     """State and steps that trackers on a backbone share: centre and size of the target, side of its crop.
 
     Attributes in frame pixels: `centre` (x, y), `target` (w, h), `side` of the exemplar region; `view` of the last
@@ -47,7 +61,7 @@ class CropTracker:
     view: View
 
     def __init__(self, backbone: torch.nn.Module, compute: Compute):
-        self.network, self.compute, self.grid = folded(backbone), compute, backbone.grid
+        self.extractor, self.grid = Extractor(backbone, compute), backbone.grid
 
     def start(self, image: np.ndarray, box) -> None:
         """Starts from a box of an image; `DataError` unless `check_box` accepts it."""
@@ -64,17 +78,15 @@ class CropTracker:
         self._stay_in_reach(image)
         return boxes_at(self.centre, self.target)
 
-    def features(self, image: np.ndarray, sides, pixels: int) -> torch.Tensor:
+    def features(self, image: np.ndarray, sides, pixels: int) -> Steps:
         """Features of crops of `pixels` that show `sides`, each cut down to where its cells are centred."""
         size = self.grid.centred(pixels)
-        return self.stages([crop(image, self.centre, side * size / pixels, size, self.fill) for side in sides])[-1]
+        pictures = [crop(image, self.centre, side * size / pixels, size, self.fill) for side in sides]
+        return (yield from self.stages(pictures))[-1]
 
-    @torch.inference_mode()
-    def stages(self, pictures: list[np.ndarray], last: int = 4) -> list[torch.Tensor]:
+    def stages(self, pictures: list[np.ndarray], last: int = 4) -> Steps:
         """Outputs (B, C, h, w) of the backbone's stages up to number `last` for pictures of one size, float32."""
-        batch = self.compute.images(torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2))
-        with self.compute.autocast():
-            return [output.float() for output in self.network.stages(batch, last)]
+        return (yield Request(self.extractor.stages, (torch.from_numpy(np.stack(pictures)),), (last,)))
 
     def _stay_in_reach(self, image: np.ndarray) -> None:
         """Keeps the centre in the frame, and the target between 4 pixels (or its first size) and the frame's size."""

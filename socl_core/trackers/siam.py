@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from socl_core.geometry import EXEMPLAR, SEARCH
 from socl_core.models.device import Compute
+from socl_core.trackers.lockstep import Request, Steps
 from socl_core.trackers.search import CropTracker, View
 
 UPSAMPLING = 16  # of the response [SiamFC]
@@ -77,16 +78,16 @@ class SiamTracker(CropTracker):
         hann = np.hanning(cells * UPSAMPLING)
         self.window = np.outer(hann, hann) / hann.sum() ** 2
 
-    def init(self, image: np.ndarray, box) -> None:
+    def begin(self, image: np.ndarray, box) -> Steps:
         self.start(image, box)
         # A target that has grown looks as the first one does with less around it.
-        self.template = self.features(image, self.side / self.template_factors, EXEMPLAR)
+        self.template = yield from self.features(image, self.side / self.template_factors, EXEMPLAR)
 
-    def update(self, image: np.ndarray) -> np.ndarray:
+    def follow(self, image: np.ndarray) -> Steps:
         sides = self.side * SEARCH / EXEMPLAR * self.search_factors
-        features = self.features(image, sides, SEARCH)
+        features = yield from self.features(image, sides, SEARCH)
         template, features = (maps.expand(len(self.factors), -1, -1, -1) for maps in (self.template, features))
-        response = correlate(template, features, self.options.correlation)
+        response = yield Request(correlate, (template, features), (self.options.correlation,))
         best, cells = self._peak(response)
         step = float(self.grid.stride * np.resize(sides, len(response))[best] / SEARCH)
         self.view = View(features[best], response[best], self.centre, step)

@@ -17,7 +17,7 @@ from socl_core.runs.store import Run
 from socl_core.runs.training_set import CROP_CODE
 from socl_core.runs.weights import read_weights, save_weights, weights_spec
 
-CHANGED = "code of socl_core.scoring.evaluation.one_pass changed"
+CHANGED = "code of socl_core.scoring.evaluation.start_frames changed"
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def store(tmp_path, monkeypatch):
         Run.of(spec).queue(spec)
     run = Run.of(stale)
     content = run.read("identity.json")
-    content["code"]["socl_core.scoring.evaluation.one_pass"] = "before"
+    content["code"]["socl_core.scoring.evaluation.start_frames"] = "before"
     run.write("identity.json", content)
     with run.working():
         run.write("result.json", {"mean": {"composite": {"auc": 0.5}}})

@@ -53,7 +53,17 @@ def test_a_spec_holds_the_parameters_of_its_method_alone():
     fields = {name: set(make_spec("laptop", name).model_dump()) for name in NAMES}
     assert "eta" in fields["socl-siam"] and not {"eta", "search_size", "filter_rate"} & fields["box-siam"]
     assert "labelled" in fields["transt"] and "labelled" not in fields["socl-transt"] | fields["socl-siam"]
-    assert fields["mil"] == {"protocol", "method", "seed", "threads", "test", "test_videos", "test_frames", "split"}
+    assert fields["mil"] == {
+        "protocol",
+        "method",
+        "seed",
+        "threads",
+        "test",
+        "test_videos",
+        "test_frames",
+        "split",
+        "starts",
+    }
     with pytest.raises(UsageError, match="unknown parameter of box-siam 'eta'"):
         make_spec("laptop", "box-siam", eta=0.2)
 

@@ -101,13 +101,16 @@ def test_a_run_is_stale_once_a_definition_it_executes_changes(tmp_path, monkeypa
     run.queue(spec)
     assert run.staleness() == []
     original = identity._definition_hashes
-    edited = {"socl_core.scoring.evaluation": "one_pass", "socl_book.figures": "style"}  # no run executes the second
+    edited = {
+        "socl_core.scoring.evaluation": "start_frames",
+        "socl_book.figures": "style",
+    }  # no run executes the second
     monkeypatch.setattr(
         identity,
         "_definition_hashes",
         lambda name: original(name) | ({f"{name}.{edited[name]}": "new"} if name in edited else {}),
     )
-    assert run.staleness() == ["code of socl_core.scoring.evaluation.one_pass changed"]
+    assert run.staleness() == ["code of socl_core.scoring.evaluation.start_frames changed"]
 
 
 @pytest.mark.parametrize("content", ['{"spec": {"method": "none"}}', '{"spec": 3}', "{}", "[]", "{", "3"])

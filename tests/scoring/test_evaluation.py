@@ -7,7 +7,7 @@ import pytest
 from tiny import disc_video
 
 from socl_core.scoring.conventions import Truth
-from socl_core.scoring.evaluation import BENCHMARKS, evaluate
+from socl_core.scoring.evaluation import BENCHMARKS, evaluate, mean_scores, start_frames
 from socl_core.scoring.results import read_results, score_results, write_results
 from socl_core.trackers.identity import IdentityTracker
 
@@ -52,3 +52,27 @@ def test_a_sequence_that_is_never_seen_after_its_start_has_no_frame_to_pool():
     video.valid[1:] = False
     score = evaluate(IdentityTracker, [video])[video.name]
     assert score["got10k_frames"] == 0 and "got10k_ao" in score
+
+
+@pytest.mark.parametrize(
+    "hidden, count, expected",
+    [([], 1, [0]), ([], 3, [0, 4, 8]), ([4, 5], 3, [0, 6, 8]), ([*range(4, 9)], 3, [0, 9]), ([*range(1, 12)], 4, [0])],
+)
+def test_starts_are_evenly_spaced_where_the_target_is_in_sight(hidden, count, expected):
+    video = disc_video(0, frames=12)
+    video.valid[hidden] = False
+    assert start_frames(video, count) == expected
+
+
+def test_a_score_is_the_mean_over_starts_each_to_the_end(tmp_path):
+    video = disc_video(0, frames=12)
+    found = evaluate(IdentityTracker, [video], tmp_path, starts=3)[video.name]
+    alone = [evaluate(IdentityTracker, [video.part(slice(first, None))])[video.name] for first in (0, 4, 8)]
+    assert [found[f"auc_from_{first}"] for first in (0, 4, 8)] == [each["auc"] for each in alone]
+    assert found["auc_ope"] == alone[0]["auc"] < alone[2]["auc"]
+    for name in ("auc", "precision", "got10k_ao", "lasot_auc"):
+        assert found[name] == pytest.approx(np.mean([each[name] for each in alone]))
+    assert found["frames"] == 12
+    assert mean_scores({video.name: found})["auc_ope"] == alone[0]["auc"]
+    del found["fps"]
+    assert evaluate(None, [video], tmp_path, starts=3)[video.name] == found

@@ -1,0 +1,59 @@
+"""What tracking several videos in lockstep gains over one at a time: ratio of seconds, and how far boxes differ.
+
+    python bench/lockstep.py [--device cuda] [--lanes 2 8 32]
+
+Both ways take turns on the same frames, which lie in memory; on a CPU one core works.
+"""
+
+import argparse
+import statistics
+import time
+from copy import copy
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from socl_core import data
+from socl_core.models.device import Compute
+from socl_core.runs.pipeline import make_tracker
+from socl_core.runs.weights import read_weights, weights_spec
+from socl_core.scoring.evaluation import track_together
+
+FRAMES, ROUNDS = 30, 3
+WEIGHTS = Path(__file__).parents[1] / "socl_core" / "weights"
+
+
+def track(tracker, videos: list, lanes: int) -> tuple[float, np.ndarray]:
+    """Seconds, and the boxes of all frames."""
+    start, boxes = time.perf_counter(), []
+    for begin in range(0, len(videos), lanes):
+        some = videos[begin : begin + lanes]
+        boxes += [found for found, _ in track_together([copy(tracker) for _ in some], some)]
+    return time.perf_counter() - start, np.concatenate(boxes)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--lanes", type=int, nargs="+", default=[2, 8, 32])
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    compute = Compute.choose(options.device)
+    videos = data.load("composite", "test", videos=max(options.lanes), frames=FRAMES)
+    videos = [
+        replace(video, frames=[video.frames[i] for i in range(FRAMES)], masks=None, others=None) for video in videos
+    ]
+    print(f"{compute.describe()}; medians of {ROUNDS} rounds of {len(videos)} videos, {FRAMES} frames each")
+    for file in sorted(WEIGHTS.glob("*.safetensors")):
+        tracker = make_tracker(weights_spec(file), read_weights(file, compute), compute)
+        for lanes in options.lanes:
+            rounds = [(track(tracker, videos, 1), track(tracker, videos, lanes)) for _ in range(ROUNDS)]
+            ratio = statistics.median(alone[0] / together[0] for alone, together in rounds)
+            off = max(np.abs(alone[1] - together[1]).max() for alone, together in rounds)
+            print(f"{file.stem:12} {lanes:3} lanes: {ratio:5.2f} x as fast, boxes differ by at most {off:.1e} pixels")
+
+
+if __name__ == "__main__":
+    main()
