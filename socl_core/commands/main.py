@@ -1,5 +1,6 @@
 """The `socl` command and its errors: what a user can mend is printed alone, with exit status 2."""
 
+import os
 import signal
 import sys
 from importlib.metadata import entry_points
@@ -7,7 +8,7 @@ from importlib.metadata import entry_points
 import typer
 from typer.core import TyperGroup
 
-from socl_core.commands import data, prior, runs, top, track, trackers
+from socl_core.commands import compare, data, prior, runs, top, track, trackers
 from socl_core.errors import SoclError, UsageError, unknown
 
 EXTENSIONS = "socl.commands"  # group of entry points; each names a typer app of another package
@@ -41,7 +42,7 @@ app = typer.Typer(
     cls=Commands, help="Visual trackers trained from single point annotations: train, track, evaluate.",
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
 )  # fmt: skip
-for group in (track, trackers, top, prior, data, runs):
+for group in (track, compare, trackers, top, prior, data, runs):
     app.add_typer(group.app)
 
 
@@ -59,6 +60,8 @@ add_extensions()
 
 def main() -> None:
     """Runs the command line."""
+    # Before torch is imported: a thread that waits should not spin, or other work would slow it tenfold.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that half-written files are removed
     try:
         app()

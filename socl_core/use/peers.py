@@ -1,0 +1,42 @@
+"""The trackers of OpenCV that are installed, under the contract of `IdentityTracker`."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from socl_core.trackers.mil import MilTracker, integer_box
+
+# Class of OpenCV by name. CSRT and KCF come with opencv-contrib-python; NanoTrack and ViT start where the files of
+# their networks lie in the working folder, as backbone.onnx with neckhead.onnx and as vitTracker.onnx.
+CLASSES = {"CSRT": "TrackerCSRT", "KCF": "TrackerKCF", "NanoTrack": "TrackerNano", "ViT": "TrackerVit"}
+
+
+class OpenCvTracker:
+    """A tracker of OpenCV by the name of its class; `AttributeError` or `cv2.error` where it is not installed."""
+
+    def __init__(self, kind: str):
+        self.tracker = getattr(cv2, kind).create()
+
+    def init(self, image: np.ndarray, box: np.ndarray) -> None:
+        self.box = np.array(box, np.float64)
+        self.tracker.init(image, integer_box(box, image.shape[1], image.shape[0]))
+
+    def update(self, image: np.ndarray) -> np.ndarray:
+        """The box in the next frame; the box before it where OpenCV reports failure."""
+        found, box = self.tracker.update(image)
+        if found:
+            self.box = np.array(box, np.float64)
+        return self.box.copy()
+
+
+def installed_peers() -> dict[str, Callable[[], object]]:
+    """What makes each tracker of OpenCV that is installed here, by its name; MIL always is."""
+    found: dict[str, Callable[[], object]] = {"MIL": MilTracker}
+    for name, kind in CLASSES.items():
+        try:
+            OpenCvTracker(kind)
+        except (AttributeError, cv2.error):
+            continue
+        found[name] = lambda kind=kind: OpenCvTracker(kind)
+    return found
