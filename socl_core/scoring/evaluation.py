@@ -19,7 +19,7 @@ from socl_core.trackers.lockstep import init_all, update_all
 
 BENCHMARKS = ("got10k", "trackingnet", "lasot")  # conventions of Table 1
 HIDDEN = ("full_occlusion", "out_of_view")  # labels of LaSOT
-OPE = "auc_ope"  # of the start at the first frame, where there are several
+OPE = "auc_start_0"  # the AUC of one-pass evaluation, where there are several starts
 MEANS = ("auc", "precision", OPE)  # scores whose mean over sequences a result holds
 
 
@@ -77,8 +77,7 @@ def evaluate(
 ) -> dict[str, dict[str, float]]:
     """Scores of a tracker by sequence: frames, those of `score_boxes`, and fps where it ran now.
 
-    Each score is the mean over the starts; with several there are also `auc_ope`, that of the first, and `auc_from_I`
-    for each start at frame I.
+    Each score is the mean over the starts; with several there is also the AUC of each, as `auc_start_0` and so on.
     folder: where boxes are kept, one text file a start; a start whose file is there is not run again.
     each_sequence: called with the name, boxes and seconds of each start that ran.
     lanes: starts that run at once, in shared calls of the network.
@@ -109,9 +108,7 @@ def evaluate(
     return {
         sequence.name: {"frames": len(sequence)}
         | _speed([seconds[key] for key in seconds if key[0] == sequence.name])
-        | _over_starts(
-            {key[1]: score_boxes(as_written(boxes[key]), parts[key]) for key in parts if key[0] == sequence.name}
-        )
+        | _over_starts([score_boxes(as_written(boxes[key]), parts[key]) for key in parts if key[0] == sequence.name])
         for sequence in sequences
     }
 
@@ -124,12 +121,12 @@ def _speed(seconds: list[np.ndarray]) -> dict[str, float]:
     return {"fps": round(sum(map(len, seconds)) / max(sum(map(np.sum, seconds)), 1e-9), 1)} if seconds else {}
 
 
-def _over_starts(scores: dict[int, dict[str, float]]) -> dict[str, float]:
+def _over_starts(scores: list[dict[str, float]]) -> dict[str, float]:
     """Mean of each score over the starts, and the AUC of each start where there are several."""
     if len(scores) == 1 or not scores[0]:
         return scores[0]
-    means = {name: float(np.mean([score[name] for score in scores.values()])) for name in scores[0]}
-    return means | {OPE: scores[0]["auc"]} | {f"auc_from_{first}": score["auc"] for first, score in scores.items()}
+    means = {name: float(np.mean([score[name] for score in scores])) for name in scores[0]}
+    return means | {f"auc_start_{number}": score["auc"] for number, score in enumerate(scores)}
 
 
 def score_boxes(boxes: np.ndarray, sequence: Sequence) -> dict[str, float]:

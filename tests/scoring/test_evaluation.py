@@ -68,11 +68,11 @@ def test_a_score_is_the_mean_over_starts_each_to_the_end(tmp_path):
     video = disc_video(0, frames=12)
     found = evaluate(IdentityTracker, [video], tmp_path, starts=3)[video.name]
     alone = [evaluate(IdentityTracker, [video.part(slice(first, None))])[video.name] for first in (0, 4, 8)]
-    assert [found[f"auc_from_{first}"] for first in (0, 4, 8)] == [each["auc"] for each in alone]
-    assert found["auc_ope"] == alone[0]["auc"] < alone[2]["auc"]
+    assert [found[f"auc_start_{number}"] for number in range(3)] == [each["auc"] for each in alone]
+    assert alone[0]["auc"] < alone[2]["auc"]
     for name in ("auc", "precision", "got10k_ao", "lasot_auc"):
         assert found[name] == pytest.approx(np.mean([each[name] for each in alone]))
     assert found["frames"] == 12
-    assert mean_scores({video.name: found})["auc_ope"] == alone[0]["auc"]
+    assert mean_scores({video.name: found})["auc_start_0"] == alone[0]["auc"]
     del found["fps"]
     assert evaluate(None, [video], tmp_path, starts=3)[video.name] == found
