@@ -61,13 +61,15 @@ def score(
     from socl_core import data as sets
     from socl_core.models.alexnet import GRID
     from socl_core.prior.objectness import SAMPLINGS, Measure, objectness
-    from socl_core.prior.quality import quality
+    from socl_core.prior.quality import PRIORS, SCALES, quality
     from socl_core.prior.top import check_eta
     from socl_core.runs.training_set import CACHE
 
     sets.require(data)
-    known("sampling", sampling, SAMPLINGS)
+    for what, name, valid in (("sampling", sampling, SAMPLINGS), ("prior", prior, PRIORS), ("scale", scale, SCALES)):
+        known(what, name, valid)
+    check_eta(eta)
     find = partial(objectness, measure=Measure.read(tuple(cues.split(","))), sampling=sampling)
-    found = quality(sets.load(data, split, cache=CACHE), GRID, check_eta(eta), frames, prior, scale, find)
+    found = quality(sets.load(data, split, cache=CACHE), GRID, eta, frames, prior, scale, find)
     asked = {"data": data, "split": split, "eta": eta, "cues": cues, "sampling": sampling, "scale": scale}
     show(json_, asked | {"prior": prior} | found, (f"{name:22} {value:.4g}" for name, value in found.items()))

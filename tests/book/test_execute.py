@@ -1,9 +1,6 @@
 """The rules of socl_book.build.execute: typed parameters, whole outputs, failures kept and named."""
 
 import fcntl
-import sys
-from pathlib import Path
-from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -168,19 +165,3 @@ def test_two_builds_at_once_are_one_build_and_a_message(notebook, tmp_path, monk
             with pytest.raises(SoclError, match=r"another process \(4711 on n\) (builds|executes) "):
                 work()
     assert not out.exists() and not (tmp_path / "_build" / "html").exists()
-
-
-def test_a_build_calls_the_programs_of_its_environment(notebook, tmp_path, monkeypatch):
-    notebook()
-    calls = []
-    run = lambda command, **options: calls.append((command, options)) or SimpleNamespace(returncode=1)  # noqa: E731
-    monkeypatch.setattr(book.subprocess, "run", run)
-    monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(SoclError, match="the same command goes on"):
-        make("smoke", 1)
-    (command, options), beside = calls[0], Path(sys.executable).parent
-    assert command[0] == beside / "snakemake" and options["env"]["PATH"] == f"{beside}:/nowhere"
-    assert "--config" in command and "protocol=smoke" in command
-    with pytest.raises(UsageError, match="unknown protocol 'smoek': did you mean 'smoke'"):
-        make("smoek", 1)
-    assert len(calls) == 1

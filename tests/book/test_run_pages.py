@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from socl_book import records, run_pages
 from socl_book.html import claims_words, missing_box, sequences_html, table_html, verdicts_html
-from socl_book.provenance import changed, command
+from socl_book.provenance import command
 from socl_book.records import Provenance, Repeat
 from socl_book.results import Results, read_results
 from socl_book.run_pages import Shown, index_page, run_page
@@ -46,11 +46,6 @@ def test_the_command_leads_to_the_same_spec(spec, tmp_path, monkeypatch):
     assert program == "socl"
     CliRunner().invoke(app, words, catch_exceptions=False)
     assert done == [spec]
-
-
-def test_what_differs_leaves_out_the_seed():
-    assert changed(SPECS[0]) == {}
-    assert changed(make_spec("laptop", "socl-siam", seed=3, share=0.5)) == {"share": (1.0, 0.5)}
 
 
 @pytest.fixture
@@ -94,14 +89,6 @@ def test_a_page_says_what_the_run_was(finished):
     ]
     index = Path("book/records/index.md").read_text()
     assert f'href="build-{run.id}.html"' in index and "share=0.125" in index and "this build" in index
-
-
-def test_a_part_that_is_absent_is_said_to_be(finished):
-    run, _ = finished
-    (run.folder / "log.jsonl").unlink()
-    run_pages.write_pages("smoke")
-    page = Path(f"book/records/build-{run.id}.md").read_text()
-    assert "The loss of this run is not in its record." in page and "holds no boxes" in page
 
 
 def test_a_clip_is_shown_where_the_videos_are_still_those_of_the_boxes(finished):
@@ -170,7 +157,3 @@ def test_frames_of_the_clip_are_few_and_fit_their_boxes():
     clip = json.loads(script.removeprefix("window.soclClip = ").rstrip(";\n"))
     assert len(clip["frames"]) == len(clip["truth"]) == len(clip["indices"]) == 8
     assert clip["size"][0] == run_pages.CLIP_WIDTH and len(script) < 200_000
-
-
-def test_a_table_of_sequences_leaves_gaps():
-    assert "<td>50</td><td>–</td>" in sequences_html({"ours": {"car": {"auc": 0.5}}, "MIL": {}}, "AUC")

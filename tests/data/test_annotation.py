@@ -51,11 +51,6 @@ def test_a_bad_share_is_refused(share):
             buy()
 
 
-@given(st.integers(1, 500), st.floats(1e-6, 1))
-def test_a_share_buys_at_least_one_video_and_at_most_all(videos, share):
-    assert 1 <= budget_videos(videos, share) <= videos == budget_videos(videos, 1.0)
-
-
 @given(st.integers(1, 300), st.floats(0.001, 1), st.integers(0, 99))
 def test_labelled_frames_are_distinct_sorted_and_at_least_two(frames, share, seed):
     found = labelled_frames(frames, share, rng(seed))

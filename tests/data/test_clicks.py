@@ -37,13 +37,6 @@ def test_a_click_belongs_to_the_image_it_names(tmp_path):
     assert scan(f"clicks:{tmp_path}", "train").count("complete") == 2
 
 
-def test_a_new_click_changes_the_manifest(tmp_path):
-    home = clicked(tmp_path, "a", ["0001.jpg,1,1", "0002.jpg,1,1"])
-    before = data.manifest(f"clicks:{tmp_path}", "train")
-    (home / "clicks.csv").write_text("image,x,y\n0001.jpg,1,2\n")
-    assert data.manifest(f"clicks:{tmp_path}", "train") != before
-
-
 @pytest.mark.parametrize("row, message", [
     ("0009.jpg,1,1", "row 3: expected the name of an image .*found '0009.jpg'"),
     (",1,1", "row 3: expected the name of an image"),

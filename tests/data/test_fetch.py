@@ -1,6 +1,5 @@
 """Fetching from a local HTTP server that cuts connections, lies and sends hostile archives."""
 
-import contextlib
 import hashlib
 import io
 import json
@@ -9,13 +8,14 @@ import stat
 import struct
 import threading
 import zipfile
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from layouts import otb_sequence
+from program import socl
 
 from socl_core import data
-from socl_core.commands import main as cli
 from socl_core.data import fetch
 from socl_core.errors import DataError, SoclError, UsageError
 
@@ -245,33 +245,24 @@ def test_unknown_names_and_servers(tmp_path, name, source, error, message):
         fetch.fetch_otb([name], tmp_path, source)
 
 
-def socl(*arguments):
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["socl", "data", *map(str, arguments)])
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code or 0
-    return code, out.getvalue(), err.getvalue()
-
-
 def test_the_commands(server, deer, tmp_path):
+    ask = partial(socl, "data", cwd=tmp_path)
     where = ("otb", "--sequences", "Deer", "--out", tmp_path / "otb", "--from", server.url)
-    code, _, err = socl("fetch", *where, "--sha256", "0" * 64)
-    assert code == 2 and "expected 0000" in err and "Traceback" not in err
+    wrong = ask("fetch", *where, "--sha256", "0" * 64)
+    assert wrong.returncode == 2 and "expected 0000" in wrong.stderr and "Traceback" not in wrong.stderr
     (tmp_path / "sums.json").write_text(json.dumps({"Deer": sha(deer).upper()}))
-    code, out, _ = socl("fetch", *where, "--checksums", tmp_path / "sums.json")
-    assert code == 0 and "as expected" in out
-    code, out, _ = socl("check", "otb", tmp_path / "otb", "--sequences", "Deer", "--json")
-    assert code == 0
-    assert json.loads(out)["splits"]["test"] == {"complete": 1, "missing": 0, "damaged": 0, "cause": "", "sequences": [
-        {"name": "Deer", "state": "complete", "detail": ""}]}  # fmt: skip
-    code, out, _ = socl("check", "otb", tmp_path / "otb")
-    assert code == 2 and "--json names them" in out and "cvlab.hanyang.ac.kr" in out
+    done = ask("fetch", *where, "--checksums", tmp_path / "sums.json")
+    assert done.returncode == 0 and "as expected" in done.stdout
+    done = ask("check", "otb", tmp_path / "otb", "--sequences", "Deer", "--json")
+    assert done.returncode == 0
+    complete = {"name": "Deer", "state": "complete", "detail": ""}
+    split = {"complete": 1, "missing": 0, "damaged": 0, "cause": "", "sequences": [complete]}
+    assert json.loads(done.stdout)["splits"]["test"] == split
+    done = ask("check", "otb", tmp_path / "otb")
+    assert done.returncode == 2 and "--json names them" in done.stdout and "cvlab.hanyang.ac.kr" in done.stdout
     (tmp_path / "otb" / "Deer" / "img" / "0002.jpg").write_bytes(b"\xff\xd8")
-    code, out, _ = socl("check", "otb", tmp_path / "otb", "--sequences", "Deer")
-    assert code == 2 and "Deer is damaged: 1 of 4 images, the first: 0002.jpg is truncated" in out
+    done = ask("check", "otb", tmp_path / "otb", "--sequences", "Deer")
+    assert done.returncode == 2 and "Deer is damaged: 1 of 4 images, the first: 0002.jpg is truncated" in done.stdout
 
 
 @pytest.mark.parametrize("arguments, words", [
@@ -283,7 +274,6 @@ def test_the_commands(server, deer, tmp_path):
     (["check", "otb", "x", "--split", "train"], ["unknown split"]),
     (["check", "otb", "x", "--sequences", "Deeer"], ["did you mean 'Deer'"]),
 ])  # fmt: skip
-def test_mistakes_exit_with_2(arguments, words, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    code, out, err = socl(*arguments)
-    assert code == 2 and all(word in err for word in words), err
+def test_mistakes_exit_with_2(arguments, words, tmp_path):
+    done = socl("data", *arguments, cwd=tmp_path)
+    assert done.returncode == 2 and all(word in done.stderr for word in words), done.stderr

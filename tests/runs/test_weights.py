@@ -59,10 +59,9 @@ def test_a_changed_parameter_is_found(written):
 def test_equal_weights_are_equal_bytes(written, spec, tmp_path):
     code = "import sys\nfrom socl_core.runs.weights import *\n"
     code += "save_weights(*read_tensors(Path(sys.argv[1])), Path(sys.argv[2]))"
-    for number in range(3):
-        again = tmp_path / f"{number}.safetensors"
-        subprocess.run([sys.executable, "-c", code, str(written[0]), str(again)], check=True)
-        assert again.read_bytes() == written[0].read_bytes()
+    again = tmp_path / "again.safetensors"
+    subprocess.run([sys.executable, "-c", code, str(written[0]), str(again)], check=True)
+    assert again.read_bytes() == written[0].read_bytes()
 
 
 def test_one_flipped_bit_is_found(written):
