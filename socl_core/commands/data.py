@@ -129,3 +129,20 @@ def frames(
     if not (count := len(list(out.glob("*.jpg")))):
         raise DataError(f"{video} holds no frame that OpenCV can read")
     print(f'{count} images in {out}; click them on the book\'s page "Click your own video"')
+
+
+@data_app.command("import")
+def import_(
+    kind: Annotated[str, typer.Argument(help="coco, cvat, labelstudio, mot or yolo.")],
+    file: Annotated[Path, typer.Argument(help="The annotation: a file, or YOLO's folder of text files.")],
+    images: Annotated[Path, typer.Option(help="Folder of the numbered images that it marks.")],
+    out: Annotated[Path, typer.Option(help="Folder for the clicked videos, one a target.")],
+    target: Annotated[list[str] | None, typer.Option(help="Only this one; may be repeated.")] = None,
+) -> None:
+    """Points or boxes of another program as clicked videos: clicks.csv, and boxes.csv for judging where boxes are."""
+    from socl_core.data.marks import import_marks
+
+    counts = import_marks(kind, file, images, out, target)
+    for name, count in counts.items():
+        print(f"{name}: {count} images marked")
+    print(f"videos in {out}; see `socl data check clicks {out}`")

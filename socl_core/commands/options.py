@@ -21,6 +21,12 @@ def _use_root(root: Path | None) -> Path | None:
     return root
 
 
+def _use_cache(folder: Path | None) -> Path | None:
+    if folder:
+        os.environ["SOCL_CACHE"] = str(folder)
+    return folder
+
+
 def _find_shipped(path: Path) -> Path:
     return path if path.exists() else SHIPPED.get(str(path), path)
 
@@ -39,8 +45,10 @@ def _read_names(text: str | None) -> list[str] | None:
 DEFAULT_WEIGHTS = Path("socl-siam")  # the faster one
 WEIGHTS_HELP = f"A file written by `socl train`, or {' or '.join(SHIPPED)} of the package."
 ROOT_HELP = "Folder of the named data sets; else SOCL_DATA, else ./data."
+CACHE_HELP = "Folder for frames, crops and objectness; else SOCL_CACHE, else the platform's for caches."
 SEQUENCES_HELP = "Only these: otb13, otb100, or names with commas; all by default."
 
+Cache = Annotated[Path | None, typer.Option("--cache", callback=_use_cache, help=CACHE_HELP)]
 DataRoot = Annotated[Path | None, typer.Option("--data-root", callback=_use_root, help=ROOT_HELP)]
 Weights = Annotated[Path, typer.Option(callback=_find_shipped, help=WEIGHTS_HELP)]
 Sequences = Annotated[str | None, typer.Option(callback=_read_names, help=SEQUENCES_HELP)]

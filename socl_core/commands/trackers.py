@@ -9,11 +9,23 @@ from typing import Annotated
 import typer
 
 from socl_core.commands import options
-from socl_core.commands.options import AsJson, DataRoot, Device, MethodName, Protocol, Sequences, Settings, Weights
-from socl_core.errors import UsageError, known
+from socl_core.commands.options import (
+    AsJson,
+    Cache,
+    DataRoot,
+    Device,
+    MethodName,
+    Protocol,
+    Sequences,
+    Settings,
+    Weights,
+)
+from socl_core.errors import DataError, UsageError, known
+from socl_core.use import SHIPPED
 
 DATA_HELP = "Training set: composite, clicks:PATH, got10k:PATH and so on; may be repeated."
-INIT_HELP = "Weights the backbone starts from: safetensors or a torch state dict."
+INIT_HELP = "Weights the backbone starts from: those of a tracker or run, or published ones as torch has them."
+JUDGE_HELP = "Videos with a boxes.csv each (image,x,y,w,h): their AUC before and after, by a few boxes."
 SPLIT_HELP = "A split of the data set, or dev; by default the one for final numbers."
 EXPLAIN_HELP = "Also say when the target was lost, and what happened then."
 EXPORT_HELP = "Also write the boxes for a server: otb, got10k, lasot or trackingnet:FOLDER."
@@ -29,9 +41,11 @@ def train(
     seed: int = 0,
     data: Annotated[list[str] | None, typer.Option(help=DATA_HELP)] = None,
     init: Annotated[str | None, typer.Option(help=INIT_HELP)] = None,
+    judge: Annotated[Path | None, typer.Option(help=JUDGE_HELP)] = None,
     set_: Settings = None,
     device: Device = "auto",
     data_root: DataRoot = None,
+    cache: Cache = None,
 ) -> None:
     """Train a tracker and evaluate it on the protocol's test set (composite, unless `--set test=...` names
     another). A killed training goes on where it was. `socl parameters` lists what --set can change.
@@ -42,20 +56,40 @@ def train(
     from socl_core.runs.pipeline import work
     from socl_core.runs.spec import make_spec
     from socl_core.runs.store import Run
+    from socl_core.use.judge import auc_by_video, judged_videos, judged_words
+    from socl_core.use.tracker import tracker_maker
 
     if out.resolve() == Path.cwd():
         raise UsageError("--out is the current folder; expected a folder of its own for the run")
-    given = {name: value for name, value in (("data", data), ("init", init)) if value}
-    spec = make_spec(protocol, method, **({"seed": seed} | options.settings(set_) | given))
-    run = Run(out)
+    begun = _start(init) if init else {}
+    given = {"seed": seed} | begun | options.settings(set_) | ({"data": data} if data else {})
+    spec, run = make_spec(protocol, method, **given), Run(out)
+    videos = judged_videos(judge) if judge else None
     with distributed.processes():
         work(run, spec, device)
         if distributed.rank():
             return
     for name, mean in run.read("result.json")["mean"].items():
         print(f"{name}: AUC {100 * mean['auc']:.1f}, precision {100 * mean['precision']:.1f}")
-    if (out / "weights.safetensors").exists():
-        print(f"weights: {out / 'weights.safetensors'}")
+    if not (weights := out / "weights.safetensors").exists():
+        return
+    print(f"weights: {weights}")
+    if videos:
+        before = auc_by_video(tracker_maker(begun["init"], device), videos) if "width" in begun else None
+        after = auc_by_video(tracker_maker(weights, device), videos)
+        print(f"{judge}: {judged_words(before, after)}")
+
+
+def _start(init: str) -> dict:
+    """Parameters of a training that starts from weights: of a run, with the size of its network, or published ones."""
+    from socl_core.runs.weights import weights_spec
+
+    path = SHIPPED.get(init, init)
+    try:
+        first = weights_spec(Path(path))
+    except DataError:  # no weights of a run
+        return {"init": str(path)}
+    return {"init": str(path), "backbone": first.backbone, "width": first.width}
 
 
 @app.command()
