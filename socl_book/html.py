@@ -115,6 +115,9 @@ def _cell(cell: Cell | None, table: Table, results: Results) -> dict | None:
             over = _seeds(d.seeds)
             words = f"{d.mean:.1f}, 95 % interval {d.low:.1f} to {d.high:.1f} over {over} and all sequences; "
             words += f"{name}, {results.protocol_of(source)} protocol"
+            if source == "build" and (found := results.agreement(cell)):
+                place = "inside" if found.inside else "OUTSIDE"
+                words += f"; {place} of {found.low:.1f} to {found.high:.1f}, where the recorded seeds expect a build"
             sides, place = {"": results.runs_of(cell, source)}, f"{table.name} {cell.row} {cell.column}"
             numbers[source] = Number(d, source, results.name_of(source), over, words, sides, place)
     return {"paper": cell.paper, "numbers": numbers, "missing": missing_data(cell.spec(results.protocol, 0))}
@@ -147,7 +150,7 @@ def gains_html(table: Table, results: Results) -> str:
 def comparisons_html(table: Table, pairs: list[tuple[str, str]], column: str, results: Results) -> str:
     """A line for each pair of rows: how far the first is above the second in a column."""
     claims = [
-        Claim(section=table.name, text=f"{a} above {b}", above=table.cell(a, column), below=table.cell(b, column))
+        Claim(section=table.name, text=f"{a} above {b}", above=(table.cell(a, column),), below=(table.cell(b, column),))
         for a, b in pairs
     ]
     return render_part("comparisons", _lines([judge(claim, results) for claim in claims], results, "pair"))
@@ -164,7 +167,7 @@ def _lines(judged: list[Judgement], results: Results, place: str) -> list[tuple[
     for each in judged:
         claim, d, source, number = each.claim, each.difference, each.source, None
         if d:
-            cells = [] if claim.measure else [claim.above, claim.below]
+            cells = [*claim.above, *claim.below]
             over, name = "over videos" if claim.measure else _seeds(d.seeds), results.name_of(source)
             sides = {f"{cell.row}, {cell.column}": results.runs_of(cell, source) for cell in cells}
             words = f"{claim.text}: {d.mean:+.1f} points, 95 % interval {d.low:+.1f} to {d.high:+.1f}, {over}, {name}"

@@ -9,11 +9,24 @@ from socl_book.provenance import describe_changes
 from socl_book.records import DIGITS, Result, read_records, recorded_file, result_of
 from socl_book.tables import Cell, Table, all_tables, build_seeds, missing_data, wanted_specs
 from socl_core.runs.store import Run
-from socl_core.scoring.statistics import Estimate, estimate
+from socl_core.scoring.statistics import Estimate, estimate, prediction
 
 SOURCES = {"recorded": "recorded", "build": "this build"}  # and what pages call them
 POOLED = ("got10k_ao", "got10k_sr50", "got10k_sr75")  # metrics over the frames of all sequences together
 COLUMNS = ["source", "method", "parameters", "seed", "set", "sequence", "metric", "value", "run"]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A build's mean of a cell, and where a build of as many seeds falls in 95 of 100 cases by the recorded seeds."""
+
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def inside(self) -> bool:
+        return bool(self.low <= self.mean <= self.high)
 
 
 @dataclass(frozen=True)
@@ -71,24 +84,38 @@ class Results:
 
     def measured(self, cell: Cell, source: str) -> Estimate | None:
         """Mean of a cell in percent with its 95 % interval; None without a result."""
-        return self._estimate(self.scores(cell, source), cell, source)
+        return self._estimate(self.scores(cell, source), (cell,), source)
 
-    def differences(self, above: Cell, below: Cell, source: str) -> pd.DataFrame:
-        """Scores of one cell less those of another in percent, for the seeds and sequences that both have."""
-        return (self.scores(above, source) - self.scores(below, source)).dropna(how="all").dropna(axis="columns")
+    def differences(self, above: tuple[Cell, ...], below: tuple[Cell, ...], source: str) -> pd.DataFrame:
+        """Scores of some cells less those of others in percent, for the seeds and sequences that both have.
 
-    def difference(self, above: Cell, below: Cell, source: str) -> Estimate | None:
-        """Mean of `differences` with its 95 % interval; None without a seed that both have."""
+        Where a sequence counts in several pairs of cells, its difference is the mean of theirs.
+        """
+        pairs = [self.scores(a, source) - self.scores(b, source) for a, b in zip(above, below)]
+        known = [pair.dropna(how="all").dropna(axis="columns") for pair in pairs]
+        seeds = set.intersection(*(set(pair.index) for pair in known))
+        return pd.concat(known).groupby(level=0).mean().loc[sorted(seeds)] if seeds else known[0][:0]
+
+    def difference(self, above: tuple[Cell, ...], below: tuple[Cell, ...], source: str) -> Estimate | None:
+        """Mean of `differences` with its 95 % interval; None without a seed that all have."""
         return self._estimate(self.differences(above, below, source), above, source)
 
-    def _estimate(self, values: pd.DataFrame, cell: Cell, source: str) -> Estimate | None:
+    def agreement(self, cell: Cell) -> "Agreement | None":
+        """Whether this build's mean lies where the recorded seeds say that such a build falls; None where unknown."""
+        recorded, built = self.scores(cell, "recorded"), self.scores(cell, "build")
+        if len(recorded) < 2 or built.empty or self.protocol_of("recorded") != self.protocol:
+            return None
+        d, low_high = built.to_numpy().mean(), prediction(recorded.mean(axis="columns").to_numpy(), len(built))
+        return Agreement(float(d), *low_high)
+
+    def _estimate(self, values: pd.DataFrame, cells: tuple[Cell, ...], source: str) -> Estimate | None:
         if values.empty:
             return None
-        scores = self.runs_of(cell, source)[0].sequences
+        scores = self.runs_of(cells[0], source)[0].sequences
         pooled = [scores[name][sequence].get("got10k_frames") for name, sequence in values.columns]
         # Two targets of one video are no two videos: Jogging.1 and Jogging.2 count together.
         videos = [f"{name} {sequence.partition('.')[0]}" for name, sequence in values.columns]
-        return estimate(values, pooled if cell.metric in POOLED else None, videos)
+        return estimate(values, pooled if {cell.metric for cell in cells} <= {*POOLED} else None, videos)
 
     def describe(self, cell: Cell) -> dict:
         """A cell as plain data: paper, measured in this store, recorded, n, run ids."""
@@ -110,6 +137,7 @@ class Results:
             "recorded": recorded_mean,
             "recorded_interval": recorded_interval,
             "recorded_n": len(recorded),
+            "agrees": (found := self.agreement(cell)) and found.inside,
             "recorded_code_is_current": all(result.is_current for result in recorded) if recorded else None,
             "missing": missing_data(cell.spec(self.protocol, 0)),
         }

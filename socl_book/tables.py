@@ -47,9 +47,10 @@ class Cell(BaseModel):
 
 
 class Claim(BaseModel):
-    """A claim that one cell is above another, or at most `margin` points below it; or one about maps, not trackers.
+    """A claim that some cells are above others, or at most `margin` points below them; or one about maps, not trackers.
 
-    measure: name of a number that is positive, video by video, where the claim on maps holds, as in "clip.spill".
+    above, below: cells in pairs; of several, the mean difference counts. detail: whether it only divides up such a
+    claim of its table. measure: name of a number that is positive, video by video, where the claim on maps holds, as in "clip.spill".
     section: where the paper says so.
     """
 
@@ -57,24 +58,26 @@ class Claim(BaseModel):
 
     section: str
     text: str
-    above: Cell | None = None
-    below: Cell | None = None
+    above: tuple[Cell, ...] = ()
+    below: tuple[Cell, ...] = ()
+    detail: bool = False
     measure: str | None = None
     margin: float = Field(0.0, ge=0)
     tag: Literal["S", "A", "R"] = "S"
 
     @model_validator(mode="after")
     def _is_of_one_kind(self):
-        if {self.above is None, self.below is None} != {self.measure is not None}:
+        if len(self.above) != len(self.below) or bool(self.above) == bool(self.measure):
             raise ValueError("a claim has either `above` and `below`, or a `measure`")
         return self
 
     @property
     def paper(self) -> float | None:
         """The paper's difference in points."""
-        if self.measure or not (self.above.paper and self.below.paper):
+        numbers = [(above.paper, below.paper) for above, below in zip(self.above, self.below)]
+        if not numbers or not all(all(pair) for pair in numbers):
             return None
-        return self.above.paper - self.below.paper
+        return sum(above - below for above, below in numbers) / len(numbers)
 
 
 class Table(BaseModel):
@@ -149,17 +152,28 @@ def _cells(common: dict, columns: dict[str, dict], row: str, own: dict) -> list[
 
 
 def _claims(entry: dict, cells: dict[tuple[str, str], Cell], columns: dict) -> list[Claim]:
-    """The claims of an entry: one, or, where `above` and `below` are rows, one in each column that both have."""
-    above, below = entry.get("above"), entry.get("below")
-    pairs = {"": {side: cells[tuple(at)] for side, at in (("above", above), ("below", below)) if isinstance(at, list)}}
-    if isinstance(above, str) and isinstance(below, str):
-        both = [column for column in columns if {(above, column), (below, column)} <= cells.keys()]
-        pairs = {column: {"above": cells[above, column], "below": cells[below, column]} for column in both}
-    if not pairs:
+    """The claims of an entry: one; or, where `above` and `below` are rows, one in each column that both have.
+
+    With `pooled` that is one claim on the mean over these columns, and its columns follow as details.
+    """
+    entry = dict(entry)
+    pooled, above, below = entry.pop("pooled", None), entry.pop("above", None), entry.pop("below", None)
+    if not (isinstance(above, str) and isinstance(below, str)):
+        sides = {side: (cells[tuple(at)],) for side, at in (("above", above), ("below", below)) if isinstance(at, list)}
+        return [_worded(Claim(**entry, **sides))]
+    both = [column for column in columns if {(above, column), (below, column)} <= cells.keys()]
+    if not both:
         raise ValueError(f"no column has a cell in both rows {above} and {below}")
-    claims = {column: Claim(**entry | pair) for column, pair in pairs.items()}
-    texts = {column: claim.text.format(column=column, margin=claim.margin) for column, claim in claims.items()}
-    return [claim.model_copy(update={"text": texts[column]}) for column, claim in claims.items()]
+    pairs = {column: {"above": (cells[above, column],), "below": (cells[below, column],)} for column in both}
+    details = [_worded(Claim(**entry, **pairs[column], detail=bool(pooled)), column) for column in both]
+    if not pooled:
+        return details
+    sides = {side: tuple(pair[side][0] for pair in pairs.values()) for side in ("above", "below")}
+    return [Claim(**entry | {"text": pooled}, **sides), *details]
+
+
+def _worded(claim: Claim, column: str = "") -> Claim:
+    return claim.model_copy(update={"text": claim.text.format(column=column, margin=claim.margin)})
 
 
 @cache

@@ -53,12 +53,14 @@ class Judgement:
 def judgements(claim: Claim, results: Results) -> list[Judgement]:
     """A claim as judged by each source that has results for it: recorded ones first, then this build's.
 
-    A claim about maps has its mean over videos in this build. A margin is added to the difference.
+    A claim about maps has its mean over videos in this build. A margin is added to the difference. The claims of a
+    table are one family, and the details of a claim another.
     """
     if claim.measure:
         values = measure(claim.measure, results.protocol)
         return [Judgement(claim, "build", estimate(values))] if values else []
     family = next((table.claims for table in all_tables().values() if claim in table.claims), [claim])
+    family = [other for other in family if other.detail == claim.detail and not other.measure]
     found = []
     for source in ("recorded", "build"):
         if d := _difference(claim, results, source):
@@ -85,6 +87,7 @@ def as_data(judged: Judgement, results: Results) -> dict:
     claim, d = judged.claim, judged.difference
     return {
         "section": claim.section,
+        "detail": claim.detail,
         "tag": claim.tag,
         "claim": claim.text,
         "paper": claim.paper,
@@ -104,7 +107,7 @@ def gains(table: Table) -> dict[str, dict[str, Claim]]:
             pairs = {column: (table.cell(row, column), table.cell(table.base, column)) for column in table.columns}
             pairs["all"] = tuple(cell.model_copy(update={"test_set": None}) for cell in pairs[table.columns[0]])
             claims[row] = {
-                column: Claim(section=table.name, text=f"{row}, {column}", above=above, below=below)
+                column: Claim(section=table.name, text=f"{row}, {column}", above=(above,), below=(below,))
                 for column, (above, below) in pairs.items()
             }
     return claims

@@ -82,6 +82,13 @@ def estimate(values, weights=None, clusters=None) -> Estimate:
     return Estimate(mean, float(np.sqrt(variance)), variance**2 / spread if spread else np.inf, seeds)
 
 
+def prediction(means: np.ndarray, count: int, level: float = 0.95) -> tuple[float, float]:
+    """Where the mean of `count` more seeds on the same videos falls, by the means (seeds,) of two or more seeds."""
+    spread = float(np.std(means, ddof=1)) * np.sqrt(1 / len(means) + 1 / count)
+    half = float(student.ppf((1 + level) / 2, len(means) - 1)) * spread
+    return float(np.mean(means)) - half, float(np.mean(means)) + half
+
+
 def _pooled(values: np.ndarray, weights: np.ndarray, clusters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Values (seeds, clusters) and weights (clusters,) with the columns of each cluster averaged."""
     _, number = np.unique(clusters, return_inverse=True)

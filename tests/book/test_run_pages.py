@@ -125,7 +125,7 @@ def test_names_cannot_leave_their_place_on_a_page(finished):
         assert "<script>" not in page and "&lt;script&gt;" in page
         blocks = [block for block in page.split("\n\n") if "script&gt;" in block]
         assert blocks and all(block.strip().startswith("<div") and block.strip().endswith("</div>") for block in blocks)
-    claims = [Claim(section=HOSTILE, text=HOSTILE, above=TABLE.cells[0], below=TABLE.cells[1])]
+    claims = [Claim(section=HOSTILE, text=HOSTILE, above=TABLE.cells[:1], below=TABLE.cells[1:2])]
     results = Results("smoke", {})
     parts = [show(claims, results) for show in (verdicts_html, claims_words)]
     parts += [missing_box(HOSTILE), sequences_html({HOSTILE: {HOSTILE: {"auc": 0.5}}, "MIL": {}}, HOSTILE)]

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from socl_book import records, verdicts
 from socl_book.charts import difference_chart
-from socl_book.html import claims_table, claims_words, comparisons_html, gains_html, verdicts_html
+from socl_book.html import claims_table, claims_words, comparisons_html, gains_html, table_html, verdicts_html
 from socl_book.results import read_results
 from socl_book.tables import Claim, find_table
 from socl_book.verdicts import as_data, gains, judge
@@ -30,8 +30,10 @@ def empty(tmp_path, monkeypatch):
 def run_both(claim, above, below, seeds=(0, 1)) -> None:
     """Finished runs of both sides of a claim with these scores a sequence."""
     for seed in seeds:
-        fake_run(claim.above, seed, above)
-        fake_run(claim.below, seed, below)
+        for cell in claim.above:
+            fake_run(cell, seed, above)
+        for cell in claim.below:
+            fake_run(cell, seed, below)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +49,7 @@ def test_a_claim_is_judged_by_its_runs(values, word):
     for show in (claims_table, claims_words, verdicts_html):
         html = show([HEAD], results)
         assert f">{word}</" in html and f"{data['difference']:+.1f}" in html and "+11.4" in html
-        for cell in (HEAD.above, HEAD.below):
+        for cell in (*HEAD.above, *HEAD.below):
             assert f'href="../records/build-{results.runs_of(cell, "build")[0].id}.html"' in html
     dots = difference_chart([HEAD], results).axes[0].lines[0]
     assert dots.get_xdata().tolist() == pytest.approx([values[0] - 45, values[1] - 50])
@@ -113,7 +115,7 @@ def test_gains_are_over_the_starting_point():
 def test_rows_are_compared_without_a_verdict():
     table = find_table("2")
     above, below = table.cell("SoCL-Siam", "880h"), table.cell("MIL (OpenCV)", "880h")
-    run_both(Claim(section="", text="", above=above, below=below), [50], [40])
+    run_both(Claim(section="", text="", above=(above,), below=(below,)), [50], [40])
     pairs = [("SoCL-Siam", "MIL (OpenCV)"), ("SoCL-Siam", "Box-Siam")]
     html = comparisons_html(table, pairs, "880h", read_results("smoke"))
     assert "+10.0" in html and "not run yet" in html and "verdict" not in html
@@ -138,7 +140,34 @@ def test_the_command_prints_every_claim(monkeypatch):
     monkeypatch.setitem(verdicts.EVIDENCE, "toy", lambda protocol: {"part": [1.0]})
     printed = json.loads(CliRunner().invoke(app, ["claims", "--protocol", "smoke", "--json"]).stdout)
     assert printed["protocol"] == "smoke" and printed["claims"] == [
-        {"section": "section D", "tag": "S", "claim": "maps", "paper": None, "difference": 1.0,
+        {"section": "section D", "detail": False, "tag": "S", "claim": "maps", "paper": None, "difference": 1.0,
          "interval": [1.0, 1.0], "seeds": 1, "source": "this build", "verdict": "reproduced"}
     ]  # fmt: skip
     assert "reproduced" in CliRunner().invoke(app, ["claims", "--protocol", "smoke"]).stdout
+
+
+def test_a_pooled_claim_has_the_mean_difference_of_its_columns():
+    table = find_table("2")
+    pooled, *details = table.claims[:5]
+    for number, claim in enumerate(details):
+        for seed in (0, 1):
+            fake_run(claim.above[0], seed, [50 + number, 60 + number])
+            fake_run(claim.below[0], seed, [48, 57])
+    results = read_results("smoke")
+    assert judge(pooled, results).difference.mean == pytest.approx(4.0)
+    assert [judge(claim, results).difference.mean for claim in details] == pytest.approx([2.5, 3.5, 4.5, 5.5])
+
+
+def test_a_build_agrees_with_records_where_they_expect_it(monkeypatch):
+    cell = HEAD.above[0]
+    for seed, score in enumerate((50, 52, 54)):
+        records.record([fake_run(cell, seed, [score, score])])
+    monkeypatch.setattr("socl_book.results.build_seeds", lambda protocol: [0])
+    half = 4.302653 * 2 * np.sqrt(1 / 3 + 1)  # Student's t with two degrees of freedom, times the error of a prediction
+    for score, inside in ((50, True), (52 + half - 0.1, True), (52 + half + 0.1, False)):
+        fake_run(cell, 0, [score, score])
+        results = read_results("smoke")
+        found = results.agreement(cell)
+        assert (found.low, found.high) == pytest.approx((52 - half, 52 + half), abs=1e-3)
+        assert found.inside is results.describe(cell)["agrees"] is inside
+        assert ("OUTSIDE" in table_html(find_table("3"), results)) is not inside
