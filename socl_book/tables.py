@@ -50,8 +50,8 @@ class Claim(BaseModel):
     """A claim that some cells are above others, or at most `margin` points below them; or one about maps, not trackers.
 
     above, below: cells in pairs; of several, the mean difference counts. detail: whether it only divides up such a
-    claim of its table. measure: name of a number that is positive, video by video, where the claim on maps holds, as in "clip.spill".
-    section: where the paper says so.
+    claim of its table. measure: name of a number that is positive, video by video, where the claim on maps holds, as
+    in "clip.spill". section: where the paper says so.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

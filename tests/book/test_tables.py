@@ -45,7 +45,8 @@ def test_one_file_is_a_table_with_its_claims(toy):
     ]  # fmt: skip
     head, above = table.claims
     assert (head.section, head.text, head.margin, head.paper) == ("Toy", "a head harms, 1.5 or less", 1.5, 10.0)
-    assert (above.text, above.above[0].row, above.below[0].row, above.paper) == ("above in plain", "Ours", "Theirs", None)
+    rows = [cell.row for cell in (*above.above, *above.below)]
+    assert (above.text, rows, above.paper) == ("above in plain", ["Ours", "Theirs"], None)
     spec = table.cell("Ours", "headed").spec("smoke", 3)
     assert (spec.head, spec.seed) == (True, 3)
 
