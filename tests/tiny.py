@@ -9,6 +9,7 @@ from socl_core.methods.crops import CropStore
 from socl_core.prior.top import lattice
 
 WIDTH, HEIGHT = 96, 72
+TINY_TRANST = dict(width=0.0625, search_size=64, dim=16, layers=1, attention_heads=2, hidden=16)
 
 # Forked workers of build_store inherit the state of OpenCV's thread pool, but not its threads.
 cv2.setNumThreads(1)
@@ -52,23 +53,9 @@ def random_store(videos: int = 4, frames: int = 3, seed: int = 0) -> CropStore:
     )
 
 
-class Explosive:
-    """Boxes that must not be read."""
-
-    def __init__(self, n: int):
-        self.n = n
-
-    def __len__(self):
-        return self.n
-
-    def __reduce__(self):  # sequences are pickled on their way to a worker
-        return Explosive, (self.n,)
-
-    def __getattr__(self, name):
-        raise AssertionError("boxes were read")
-
-    def __getitem__(self, index):
-        raise AssertionError("boxes were read")
-
-    def __array__(self, *_, **__):
-        raise AssertionError("boxes were read")
+def box_store() -> CropStore:
+    """Textures with a box in the middle, at twice the width of the search crop of `TINY_TRANST`."""
+    store = random_store()
+    images = store.images[:, 64:192, 64:192]
+    boxes = np.tile(np.array([0, 0, 16, 16], np.float32), (len(images), 1))
+    return CropStore(images, None, store.video, store.frame, store.side, boxes)

@@ -95,19 +95,6 @@ def test_windows_are_those_around_the_targets():
     assert (np.diff([side[found.size[:each] == k].max() for k in range(SIZES)]) > 0).all()
 
 
-def test_no_more_frames_are_read_than_asked_for():
-    class Counted(list):
-        read = 0
-
-        def __getitem__(self, index):
-            Counted.read += 1
-            return super().__getitem__(index)
-
-    videos = [replace(video, frames=Counted(video.frames)) for video in map(disc_video, range(5))]
-    sample_windows(videos, 2)
-    assert Counted.read == 2
-
-
 @pytest.mark.slow
 def test_the_shipped_table_is_what_its_command_writes(tmp_path, monkeypatch):
     """The command of the provenance, run again, writes the same table: only its hash of the code may differ."""

@@ -11,8 +11,6 @@ from tiny import disc_video
 
 from socl_book import evidence
 from socl_book.views import soft_sample_maps, video_views
-from socl_core import data
-from socl_core.data.sequence import Sequence
 from socl_core.geometry import SEARCH
 from socl_core.methods import soft_samples
 from socl_core.methods.batches import Batch, Batches
@@ -20,7 +18,6 @@ from socl_core.methods.crops import CropStore
 from socl_core.methods.training import new_network
 from socl_core.models.alexnet import GRID
 from socl_core.models.device import Compute
-from socl_core.models.siamese import SiameseNetwork
 from socl_core.runs.spec import make_spec
 
 
@@ -43,14 +40,6 @@ def test_shares_of_a_flat_map_are_those_of_chance_and_mass_on_the_target_counts_
     assert evidence.sample_shares(peak, target, others) == pytest.approx((-8 / 24, 0.25 - 2 / 24, 0.75))
     assert np.isnan(evidence.sample_shares(peak, target, np.zeros((5, 5), bool))[1])
     assert np.isnan(evidence.sample_shares(np.zeros((5, 5)), target, others)).all()
-
-
-def test_the_clip_is_measured_in_percent_of_the_map():
-    found = evidence.clip_evidence([disc_video(0), disc_video(1)], frames=2)
-    assert set(found) == {"collapse", "widening", "spill"}
-    for values in found.values():
-        assert values.shape == (2,) and (np.abs(values) <= 100).all()
-    assert (found["collapse"] <= 50).all() and (found["widening"] >= 0).all()
 
 
 def test_measures_of_the_clip_by_hand():
@@ -109,24 +98,3 @@ def test_soft_samples_are_those_of_a_training_step():
         np.testing.assert_allclose(maps["top"], wanted_top, rtol=1e-4, atol=1e-7)
         np.testing.assert_allclose(maps["hard"], wanted_hard, rtol=1e-3, atol=1e-6)
         np.testing.assert_array_equal(np.isnan(maps["similarity"]), maps["hard"] == 0)
-
-
-@pytest.mark.slow
-def test_samples_are_measured_on_videos_with_masks():
-    video = data.load("composite", "dev", videos=1, frames=24)[0]
-    spec, compute = make_spec("smoke", "socl-siam"), Compute.choose("cpu")
-    torch.manual_seed(0)
-    network = SiameseNetwork("alexnet", 0.125, False, "cosine")
-    found = evidence.sample_evidence([video], network, spec, compute, pairs=2)
-    assert set(found) == {"boundary", "counterparts", "target"}
-    for values in found.values():
-        assert len(values) <= 1 and (np.abs(values) <= 100).all()
-
-
-def test_masks_of_other_bodies_leave_the_target_alone():
-    video = data.load("composite", "dev", videos=2, frames=12)[1]
-    others = np.array([video.others[i] for i in range(0, 12, 4)])
-    target = np.array([video.masks[i] for i in range(0, 12, 4)])
-    assert others.shape == target.shape and others.dtype == bool
-    assert others.any() and not (others & target).any()
-    assert isinstance(video, Sequence) and video.point_view().others is None

@@ -28,12 +28,6 @@ def test_its_score_map_is_the_one_that_the_training_has_stored(example):
     assert (example.point < example.image.shape[1::-1]).all()
 
 
-def test_its_two_frames_are_of_one_video(example):
-    first, second = example.both(example.batch.rows).tolist()
-    video = example.batches.video
-    assert first != second and video[first] == video[second] and len(example.batch.rows) == 2 * example.pairs
-
-
 def test_the_calls_of_the_pages_give_the_loss_of_step_0(example):
     spec, batches, batch = example.batches.spec, example.batches, example.batch
     with batches.compute.autocast():

@@ -137,12 +137,6 @@ def test_both_conditions_of_a_budget_use_the_same_share_of_the_videos():
         assert len(shares) == 1
 
 
-def test_the_default_run_is_the_same_in_all_tables():
-    specs = [{cell.spec("laptop", 0) for cell in find_table(name).cells} for name in "234"]
-    (shared,) = set.intersection(*specs)
-    assert (shared.method, shared.eta, shared.head, shared.share) == ("socl-siam", 0.1, False, 1)
-
-
 def test_a_column_is_measured_on_its_benchmark_where_it_is_there_and_else_on_all_sets():
     cell = find_table("1").cell("TransT", "GOT-10k AO")
     assert cell.measured_on("laptop") == ["composite"]

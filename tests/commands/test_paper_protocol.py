@@ -5,22 +5,14 @@ import json
 import numpy as np
 import pytest
 from layouts import got10k_split, lasot_sequence, some_boxes, text, trackingnet_sequence
-from test_cli import socl
+from program import socl
+from tiny import TINY_TRANST
 
 from socl_core.runs.pipeline import run_or_load
 from socl_core.runs.spec import make_spec
 
 # What makes a run of the protocol small. It names no data set: those are the protocol's.
-TINY = {
-    "width": 0.0625,
-    "search_size": 64,
-    "dim": 16,
-    "layers": 1,
-    "attention_heads": 2,
-    "hidden": 16,
-    "steps": 2,
-    "batch": 2,
-}
+TINY = TINY_TRANST | {"steps": 2, "batch": 2}
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,5 @@
 """Data sets by name, whatever their layout: what is found, cut, identified and refused."""
 
-import subprocess
-import sys
 import time
 
 import pytest
@@ -157,12 +155,6 @@ def test_manifest_does_not_follow_the_order_of_the_file_system(root, monkeypatch
     first, files = data.manifest("otb", "test"), Layout._files
     monkeypatch.setattr(Layout, "_files", lambda *where: reversed(list(files(*where))))
     assert data.manifest("otb", "test") == first
-
-
-def test_import_is_light():
-    code = "import sys, socl_core.data; print({'torch', 'skimage', 'sklearn'} & set(sys.modules))"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "set()"
 
 
 def test_real_data(data_root, monkeypatch):

@@ -66,9 +66,10 @@ def test_without_the_book_its_commands_are_absent_and_one_line_says_how_to_get_t
 
 
 def test_the_program_answers_without_importing_what_takes_long():
-    code = "import socl_core.commands.main, sys; print(*{'torch', 'numpy', 'cv2', 'pydantic'} & {*sys.modules})"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert (done.stdout.strip(), done.stderr) == ("", "")
+    for module, slow in (("commands.main", {"torch", "numpy", "cv2", "pydantic"}), ("data", {"torch", "skimage"})):
+        code = f"import socl_core.{module}, sys; print(*{slow} & {{*sys.modules}})"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert (done.stdout.strip(), done.stderr) == ("", "")
 
 
 def imported(*sources: str) -> set[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import random_store
+from tiny import TINY_TRANST, random_store
 from torch import nn
 
 from socl_core.errors import UsageError
@@ -54,15 +54,7 @@ SMALL = {
     "socl-siam": {"crop": 127, "width": 0.125, "lst": 0.5},
     "box-siam": {"crop": 159, "width": 0.125},
     # Three of four videos are matched again: two in one process, one in the other.
-    "transt": {
-        "search_size": 64,
-        "width": 0.0625,
-        "dim": 16,
-        "layers": 1,
-        "attention_heads": 2,
-        "hidden": 16,
-        "mismatch_share": 0.7,
-    },
+    "transt": TINY_TRANST | {"mismatch_share": 0.7},
 }
 
 

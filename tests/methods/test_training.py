@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny import random_store
+from tiny import TINY_TRANST, box_store, random_store
 
 from socl_core.errors import DataError, SoclError
 from socl_core.geometry import SEARCH, resample
@@ -62,12 +62,6 @@ def test_a_step_is_drawn_from_seed_and_step_alone(store):
 def test_a_batch_is_reduced_to_the_number_of_videos(store):
     batches = Batches(store, spec_of(batch=64), CPU)
     assert batches.size == 4 and sorted(store.video[batches.draw(0).rows[0]]) == [0, 1, 2, 3]
-
-
-def test_frames_further_apart_than_the_gap_still_make_a_pair(store):
-    far = replace(store, frame=store.frame * 1000)
-    rows = Batches(far, spec_of(), CPU).draw(0).rows
-    assert (rows[0] != rows[1]).all()
 
 
 def test_too_few_videos_are_refused(store):
@@ -188,9 +182,12 @@ def run(training, until=None):
     return entries
 
 
-@pytest.mark.parametrize("method", ["socl-siam", "box-siam"])
-def test_a_resumed_training_ends_bit_equal(store, method, tmp_path):
-    spec = spec_of(method, crop=127 if method == "socl-siam" else 159)
+@pytest.mark.parametrize("spec", [
+    spec_of(), spec_of("box-siam", crop=159),
+    make_spec("laptop", "transt", **TINY_TRANST, steps=6, batch=3, dropout=0.3),  # dropped by seed and step too
+], ids=lambda spec: spec.method)  # fmt: skip
+def test_a_resumed_training_ends_bit_equal(spec, tmp_path):
+    store = random_store() if spec.method != "transt" else box_store()
     whole = Training(spec, Batches(store, spec, CPU), CPU)
     entries = run(whole)
     assert [entry["step"] for entry in entries] == [2, 4, 6]
@@ -204,7 +201,8 @@ def test_a_resumed_training_ends_bit_equal(store, method, tmp_path):
     start = new_network(spec).state_dict()
     for name, tensor in whole.network.state_dict().items():
         assert torch.equal(again.network.state_dict()[name], tensor), name
-    assert not torch.equal(start["backbone.0.weight"], whole.network.state_dict()["backbone.0.weight"])
+    learnt = [name for name, tensor in whole.network.state_dict().items() if not torch.equal(start[name], tensor)]
+    assert len(learnt) > 10
 
 
 def test_the_learning_rate_warms_up_and_falls_to_nothing(store):

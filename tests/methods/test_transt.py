@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny import random_store
+from tiny import TINY_TRANST, box_store
 
 from socl_core import data
 from socl_core.geometry import box_centres, resample
@@ -23,20 +23,10 @@ from socl_core.scoring.metrics import iou
 from socl_core.trackers.transt import TransTTracker
 
 CPU = Compute(torch.device("cpu"), False)
-TINY = {
-    "width": 0.0625,
-    "search_size": 64,
-    "dim": 16,
-    "layers": 1,
-    "attention_heads": 2,
-    "hidden": 16,
-    "batch": 3,
-    "steps": 2,
-}
 
 
 def spec_of(method="transt", **changes):
-    return make_spec("laptop", method, **TINY | changes)
+    return make_spec("laptop", method, **TINY_TRANST | {"batch": 3, "steps": 2} | changes)
 
 
 @pytest.mark.parametrize("length, others, dim, heads", [(3, 5, 8, 1), (4, 2, 8, 4), (1, 1, 4, 2)])
@@ -191,14 +181,6 @@ def test_a_turn_and_a_power_each_change_a_step_and_its_seed_repeats_it(change):
     assert once == pytest.approx(again, rel=1e-5) and once != pytest.approx(other, rel=1e-3)
 
 
-def box_store():
-    """Textures with a box in the middle, at twice the width of the tiny search crop."""
-    store = random_store(videos=4)
-    images = store.images[:, 64:192, 64:192]
-    boxes = np.tile(np.array([0, 0, 16, 16], np.float32), (len(images), 1))
-    return type(store)(images, None, store.video, store.frame, store.side, boxes)
-
-
 def test_a_step_learns_and_shifts_the_search_crop_only():
     spec = spec_of(steps=20, lr=0.002, shift=8)
     training = Training(spec, Batches(box_store(), spec, CPU), CPU)
@@ -227,24 +209,6 @@ def test_a_mismatch_is_another_video_with_the_same_search_crop(monkeypatch):
         Batches(box_store(), spec.model_copy(update={"mismatch": 0.0}), CPU), 0, training.network.train()
     )
     torch.testing.assert_close(values["loss"], plain["loss"] + 2 * values["mismatch"])
-
-
-def test_a_resumed_training_with_dropout_ends_bit_equal():
-    """Dropout is drawn from seed and step, as all else is."""
-    spec = spec_of(dropout=0.3, steps=4)
-    whole, half, again = (Training(spec, Batches(box_store(), spec, CPU), CPU) for _ in range(3))
-    whole.run(lambda entry: None, 10)
-
-    def stop(training):
-        if training.step == 2:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        half.run(lambda entry: None, 10, stop)
-    again.restore(half.state())
-    again.run(lambda entry: None, 10)
-    for name, tensor in whole.network.state_dict().items():
-        assert torch.equal(again.network.state_dict()[name], tensor), name
 
 
 def test_the_backbone_learns_at_its_own_rate():

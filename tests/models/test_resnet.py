@@ -86,16 +86,6 @@ def test_forward_is_the_slow_one(make, blocks, convolutions):
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("backbone, pixels", [
-    *(("resnet18", pixels) for pixels in (1, 65, 80, 81, 127, 255)),
-    *(("alexnet", pixels) for pixels in (87, 94, 95, 100, 127, 134, 135, 191, 255)),
-])  # fmt: skip
-def test_number_of_cells(backbone, pixels):
-    network = BACKBONES[backbone](0.03).eval()
-    with torch.inference_mode():
-        assert network(torch.zeros(1, 3, pixels, pixels)).shape[-1] == network.grid.cells(pixels)
-
-
 @pytest.mark.parametrize("pixels, centred", [(129, True), (161, True), (127, False), (132, False)])
 def test_a_mirrored_crop_has_mirrored_features_where_its_cells_are_centred(pixels, centred):
     torch.manual_seed(0)

@@ -1,17 +1,11 @@
 """The store of objectness: whole files only, found again, rebuilt where damaged, and points alone."""
 
 import hashlib
-import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import Explosive, disc_video
+from tiny import disc_video
 
 from socl_core.errors import DataError
 from socl_core.prior.objectness import objectness
@@ -92,63 +86,3 @@ def test_another_videos_file_is_noticed_and_built_again(built):
 def test_a_missing_file_is_named(built):
     with pytest.raises(DataError, match="disc-7.npz.*socl prior build"):
         read_prior(view(7), built[1])
-
-
-def test_no_box_is_read(built, tmp_path):
-    videos, folder = built
-    guarded = [replace(video, boxes=Explosive(3), masks=Explosive(3)) for video in videos]
-    with pytest.raises(AssertionError):
-        np.asarray(guarded[0].boxes)
-    assert build_priors(guarded, tmp_path / "guarded", 1) == 2
-    assert hashes(tmp_path / "guarded") == hashes(folder)
-    assert len(read_prior(guarded[0], tmp_path / "guarded")) == 3
-
-
-BUILD = """
-import sys, time
-from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-from tiny import Explosive, disc_video
-from socl_core.prior import store as prior_store
-from socl_core.prior.store import build_priors, objectness
-def slow(image, point):
-    time.sleep(0.02)
-    return objectness(image, point)
-prior_store.objectness = slow
-print("ready", flush=True)
-build_priors([disc_video(k, 3).point_view() for k in range(12)], Path(sys.argv[2]), 2)
-"""
-
-
-def start(folder):
-    tests = str(Path(__file__).parents[1])
-    process = subprocess.Popen(
-        [sys.executable, "-c", BUILD, tests, str(folder)], start_new_session=True, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    assert process.stdout.readline() == b"ready\n"
-    return process
-
-
-@pytest.mark.slow
-def test_a_build_killed_at_random_moments_ends_as_an_undisturbed_one(tmp_path):
-    assert start(tmp_path / "whole").wait(timeout=120) == 0
-    whole, rng, killed = hashes(tmp_path / "whole"), np.random.default_rng(0), 0
-    assert len(whole) == 12
-    finished = {}
-    for _ in range(30):
-        process = start(tmp_path / "killed")
-        time.sleep(rng.uniform(0.05, 0.6))
-        killed += process.poll() is None
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)  # its workers as well
-        code = process.wait()
-        now = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "killed").glob("*.npz")}
-        assert finished.items() <= now.items()  # what was finished is as it was
-        assert hashes(tmp_path / "killed").items() <= whole.items()  # and whole
-        finished = now
-        if code == 0:
-            break
-    assert killed >= 2
-    assert start(tmp_path / "killed").wait(timeout=120) == 0
-    assert hashes(tmp_path / "killed") == whole

@@ -56,10 +56,6 @@ def test_boxes_lie_on_their_points_with_the_median_size_of_their_time():
     np.testing.assert_allclose(found[SMOOTHED:-SMOOTHED], growing[SMOOTHED:-SMOOTHED, 0])  # a drift is followed
 
 
-def test_one_frame_is_enough():
-    assert boxes_of(np.array([[5.0, 5]]), np.array([[4.0, 2]])).tolist() == [[3.5, 4.5, 4, 2]]
-
-
 @pytest.mark.parametrize("rule", PSEUDO_RULES)
 def test_a_disc_gets_a_box_that_meets_it(rule):
     video = disc_video(0, frames=2)

@@ -111,13 +111,6 @@ def test_videos_weigh_the_same_whatever_their_length():
     assert both["in_box_mass"] == pytest.approx(np.mean(alone)) and both["n"] == 11
 
 
-def test_eta_of_one_cell_is_no_error():
-    """A map collapsed on fewer cells than any centre Gaussian covers."""
-    peak = lambda image, point: Windows(np.array([[*(point - 1), 3, 3.0]]), np.array([99.0]))  # noqa: E731
-    found = quality([disc_video(0)], GRID, eta=1e-3, scale="box", find=peak)
-    assert all(np.isfinite(value) for value in found.values())
-
-
 def test_mistakes_are_named():
     with pytest.raises(UsageError, match="unknown prior 'gausian': did you mean 'gaussian'"):
         quality([disc_video(0)], GRID, prior="gausian")

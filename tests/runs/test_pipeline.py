@@ -1,9 +1,4 @@
 import json
-import os
-import signal
-import subprocess
-import sys
-import textwrap
 
 import cv2
 import numpy as np
@@ -54,53 +49,6 @@ def test_a_run_leaves_its_files_and_is_loaded_the_second_time(tiny_run, monkeypa
     before = (run.folder / "weights.safetensors").stat().st_mtime_ns
     assert pipeline.run_or_load(tiny_run, "cpu").read("result.json") == result
     assert (run.folder / "weights.safetensors").stat().st_mtime_ns == before
-
-
-@pytest.mark.slow
-def test_a_run_killed_after_training_goes_on_with_the_evaluation(tiny_run, monkeypatch):
-    code = textwrap.dedent("""
-        import json, os, signal, sys
-        from socl_core.runs import pipeline
-        from socl_core.runs.spec import read_spec
-        pipeline.evaluate_on = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-        pipeline.run_or_load(read_spec(json.loads(sys.argv[1])), "cpu")
-    """)
-    ended = subprocess.run([sys.executable, "-c", code, tiny_run.model_dump_json()], capture_output=True)
-    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
-    run = Run.of(tiny_run)
-    assert run.state == "killed" and not (run.folder / "result.json").exists()
-    weights = (run.folder / "weights.safetensors").read_bytes()
-    monkeypatch.setattr(pipeline, "_train", lambda *_: pytest.fail("trained again"))
-    assert pipeline.run_or_load(tiny_run, "cpu").state == "ok"
-    assert (run.folder / "weights.safetensors").read_bytes() == weights
-    assert 0 <= run.read("result.json")["mean"]["composite"]["auc"] <= 1
-
-
-@pytest.mark.slow
-def test_a_run_killed_while_training_ends_with_the_weights_of_one_that_was_not(tiny_run, monkeypatch, tmp_path):
-    whole = pipeline.run_or_load(tiny_run, "cpu")
-    expected, log = (whole.folder / "weights.safetensors").read_bytes(), whole.log()
-    os.rename(whole.folder, tmp_path / "kept")
-    code = textwrap.dedent("""
-        import json, os, signal, sys
-        from socl_core.runs import pipeline
-        from socl_core.runs.spec import read_spec
-        pipeline.CHECKPOINT_SECONDS = -1
-        step, run = pipeline.Training.learning_rate, []
-        def rate(training):
-            if training.step == 3:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return step(training)
-        pipeline.Training.learning_rate = rate
-        pipeline.run_or_load(read_spec(json.loads(sys.argv[1])), "cpu")
-    """)
-    ended = subprocess.run([sys.executable, "-c", code, tiny_run.model_dump_json()], capture_output=True)
-    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
-    run = Run.of(tiny_run)
-    assert run.state == "killed" and (run.folder / "checkpoint.pt").exists()
-    assert pipeline.run_or_load(tiny_run, "cpu").state == "ok"
-    assert (run.folder / "weights.safetensors").read_bytes() == expected
-    assert run.log() == log
 
 
 def test_a_failed_run_says_why_and_is_tried_again(tiny_run, monkeypatch):

@@ -10,7 +10,6 @@ from moving import video
 from socl_core.errors import DataError, SoclError
 from socl_core.models.alexnet import AlexNetV1
 from socl_core.models.device import Compute
-from socl_core.trackers.search import check_box
 from socl_core.trackers.siam import SiamOptions, SiamTracker, correlate
 
 CPU = Compute(torch.device("cpu"), False)
@@ -133,12 +132,6 @@ def test_a_target_that_grows_is_found_at_a_larger_scale(pyramid, factor):
 def test_a_box_that_is_none_is_refused(backbone, box):
     with pytest.raises(DataError, match=r"box \["):
         tracker_of(backbone).init(video(1)[0][0], box)
-
-
-def test_check_box_keeps_what_is_fine():
-    image = np.zeros((150, 200, 3), np.uint8)
-    for box in ([0, 0, 1, 1], [-4, -4, 5, 5], [199, 149, 50, 50], [-100, -100, 900, 900]):
-        np.testing.assert_array_equal(check_box(box, image), box)
 
 
 def test_a_grey_image_is_refused_with_a_clear_error(backbone):
