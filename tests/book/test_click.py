@@ -1,12 +1,14 @@
 """The page that takes clicks writes what the loader of clicked videos reads."""
 
 from pathlib import Path
+from zipfile import ZipFile
 
 import cv2
 import numpy as np
 import pytest
 
 from socl_core import data
+from socl_core.data.video import write_clip
 
 SCRIPT = Path(__file__).parents[2] / "book" / "assets" / "click.js"
 WIDTH, HEIGHT = 64, 48
@@ -103,3 +105,39 @@ def test_a_part_of_the_images_and_bad_files(tool, tmp_path):
     (tmp_path / "broken1.png").write_bytes(b"no image")
     choose(page, [tmp_path / "broken1.png"])
     page.get_by_text("broken1.png is no image").wait_for()
+
+
+def test_a_video_and_several_targets_are_saved_with_their_frames(tool, tmp_path):
+    page, folder = tool
+    greys = range(20, 220, 20)
+    write_clip(tmp_path / "my.mp4", [np.full((HEIGHT, WIDTH, 3), grey, np.uint8) for grey in greys])  # 40 ms each
+    page.get_by_label("of a video, a frame every").fill("0.08")
+    choose(page, [tmp_path / "my.mp4"])
+    at(page, "00000000.jpg")
+    click(page, 20, 10)
+    at(page, "00000080.jpg")
+    page.locator("canvas").focus()
+    page.keyboard.press("PageDown")
+    at(page, "00000160.jpg")
+    for key in ("+", "Enter", "2"):  # a click in the zoomed image; the next target starts anew
+        page.keyboard.press(key)
+    at(page, "00000000.jpg")
+    assert "Target 2: 0 clicked, 5 of 5 without" in page.get_by_role("status").inner_text()
+    click(page, 32, 24)
+    at(page, "00000080.jpg")
+    page.keyboard.press("Enter")
+    at(page, "00000160.jpg")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save my.zip").click()
+    download.value.save_as(tmp_path / "my.zip")
+    with ZipFile(tmp_path / "my.zip") as file:
+        assert file.testzip() is None
+        file.extractall(tmp_path / "cut")
+    first, second = data.load(f"clicks:{tmp_path / 'cut'}", "train")
+    assert (first.name, second.name) == ("my", "my-2")
+    assert [path.name for path in first.frames.paths] == ["00000000.jpg", "00000160.jpg"]
+    for frame, number in zip([*first.frames, *second.frames], (0, 4, 0, 2)):
+        assert abs(float(frame.mean()) - greys[number]) < 12
+    assert np.abs(first.points[0] - [20, 10]).max() <= 0.6 and (first.points[1] == first.points[0]).all()
+    # 32 x 24 pixels were shown about the first click: x from its middle, y from the upper edge.
+    assert np.abs(second.points[0] - [first.points[0, 0] + 0.25, 11.75]).max() <= 0.6
