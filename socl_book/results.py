@@ -1,5 +1,6 @@
 """Results of runs as one frame, a row a score: recorded ones, which ship with the book, and those of this build."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -49,6 +50,13 @@ class Results:
                 for metric, value in scores.items()
             ]
         return pd.DataFrame(rows, columns=COLUMNS)
+
+    def without(self, left_out: Callable[[str], bool]) -> "Results":
+        """These results without the sequences that are left out."""
+        fewer = Results(self.protocol, self.runs)
+        names = [name for name in self.frame.sequence.unique() if left_out(name)]
+        fewer.__dict__["frame"] = self.frame[~self.frame.sequence.isin(names)]
+        return fewer
 
     @cached_property
     def _settings(self) -> dict[tuple[str, str, str], pd.DataFrame]:

@@ -9,12 +9,15 @@ from socl_core.runs.store import Run
 HOSTILE = "otb:/a b/'\"$(rm x)`*,[é]\n\n<script>alert(1)</script>"
 
 
-def fake_run(cell: Cell, seed: int, values: list[float], protocol: str = "smoke", root: Path = Path("runs")) -> Result:
-    """A finished run behind a cell in a store, with a score in percent for each sequence s0, s1, ..."""
+def fake_run(
+    cell: Cell, seed: int, values: list[float], protocol: str = "smoke", root: Path = Path("runs"), names=None
+) -> Result:
+    """A finished run behind a cell in a store, with a score in percent for each sequence s0, s1, ... or of `names`."""
     spec = cell.spec(protocol, seed)
     run = Run.of(spec, root)
     scores = {"auc": 0.5, "precision": 0.5, "frames": 3, "got10k_frames": 1}
-    sequences = {f"s{i}": scores | {cell.metric: value / 100} for i, value in enumerate(values)}
+    names = names or [f"s{i}" for i in range(len(values))]
+    sequences = {name: scores | {cell.metric: value / 100} for name, value in zip(names, values)}
     content = {
         "id": run.id,
         "spec": spec.model_dump(mode="json"),
