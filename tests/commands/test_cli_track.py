@@ -24,6 +24,13 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.mark.parametrize("choice", [[], ["--weights", "socl-siam"], ["--weights", "socl-cf"]])
+def test_the_trackers_of_the_package_are_there_by_name(folder, choice):
+    done = socl("track", *choice, "--frames", "my", "--init", "70,50,30,30", "--out", "b.txt", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert iou(read_boxes(folder / "b.txt"), BOXES).min() > 0.6
+
+
 def test_a_click_and_a_box_are_followed_from_a_later_frame(folder):
     done = socl("track", "--frames", "my", "--start", 2, "--point", "90,68", "--init", "76,54,30,30", "--out", "b.csv",
                 "--render-start", "start.png", "--render", "b.mp4", cwd=folder)  # fmt: skip

@@ -144,6 +144,16 @@ def test_the_size_of_an_image_is_that_of_its_frame(tmp_path):
         assert files.image_size(tmp_path / "1.jpg") == read_image(tmp_path / "1.jpg").shape[1::-1]
 
 
+def test_an_image_of_16_bits_or_with_transparency_is_read_as_8_bit_colour(tmp_path):
+    deep = np.random.default_rng(0).integers(0, 2**16, (20, 30, 4)).astype(np.uint16)
+    for written, expected in ((deep[..., :3], deep[..., :3] >> 8), (deep[..., 0], deep[..., [0] * 3] >> 8),
+                              ((deep >> 8).astype(np.uint8), deep[..., :3] >> 8)):  # fmt: skip
+        assert cv2.imwrite(str(tmp_path / "a.png"), written)
+        image = read_image(tmp_path / "a.png")
+        assert image.dtype == np.uint8
+        np.testing.assert_allclose(image.astype(int), expected, atol=1)
+
+
 def test_what_is_no_image_is_a_data_error(tmp_path):
     path = tmp_path / "0001.png"
     huge = bytearray(cv2.imencode(".png", np.zeros((4, 4, 3), np.uint8))[1].tobytes())

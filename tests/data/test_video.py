@@ -60,12 +60,6 @@ def test_a_clip_that_cannot_be_read_again_does_not_replace_the_old_one(tmp_path,
     assert (tmp_path / "a.mp4").read_text() == "before" and names(tmp_path) == ["a.mp4"]
 
 
-def test_what_is_no_file_is_not_replaced(tmp_path):
-    (tmp_path / "a.mp4").mkdir()
-    with pytest.raises(DataError, match="no regular file"):
-        write_clip(tmp_path / "a.mp4", plain(3))
-
-
 def test_a_clip_needs_its_encoder(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
     with pytest.raises(UsageError, match="pip install imageio-ffmpeg"):

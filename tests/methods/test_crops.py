@@ -11,7 +11,7 @@ import pytest
 from tiny import disc_video
 
 from socl_core.data.sequence import Sequence
-from socl_core.errors import DataError, UsageError
+from socl_core.errors import DataError
 from socl_core.geometry import EXEMPLAR, SEARCH, crop
 from socl_core.methods.crops import CropStore, Cut, build_store
 from socl_core.prior.objectness import objectness
@@ -96,11 +96,6 @@ def test_only_valid_frames_are_read(videos, tmp_path):
     store = build_store([hidden, videos[1].point_view()], tmp_path / "store", Cut("free"))
     np.testing.assert_array_equal(store.frame, [0, 2, 0, 1, 2])
     np.testing.assert_array_equal(store.video, [0, 0, 1, 1, 1])
-
-
-def test_an_unknown_rule_is_refused(videos, tmp_path):
-    with pytest.raises(UsageError, match="did you mean 'window'"):
-        build_store(videos, tmp_path / "store", Cut("windows"))
 
 
 @pytest.fixture

@@ -143,12 +143,6 @@ def test_small_shifts_and_zooms_are_favoured_as_the_loop_over_them_says(power):
         np.testing.assert_allclose([after.zoom[i], *after.shift[i]], [1.25**zoom, 12 * dx, 12 * dy])
 
 
-def test_without_shift_and_zoom_there_is_none_to_favour():
-    still = Batch.plain(torch.tensor([0]))
-    found = favour_small_jitter(still, spec_of(jitter_power=2.0, shift=0.0, zoom=0.0))
-    assert torch.equal(found.zoom, still.zoom) and torch.equal(found.shift, still.shift)
-
-
 def test_a_box_turns_with_its_picture_and_template_and_search_crop_alike():
     """A rectangle of three shades lies in the turned box, one part of it tells the sides, and all 48 ways occur."""
     count, shades = 1000, torch.tensor([1.0, 2.0, 3.0])[:, None, None]

@@ -1,7 +1,6 @@
 import json
 import math
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -9,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import HEIGHT, WIDTH, disc_frame
 
-from socl_core.data.reading import read_image
 from socl_core.errors import DataError, UsageError
 from socl_core.prior.objectness import (
     CUES,
@@ -62,14 +60,6 @@ def test_a_point_outside_is_refused(point):
 def test_a_wrong_array_is_refused(shape, dtype):
     with pytest.raises(UsageError, match="BGR uint8"):
         objectness(np.zeros(shape, dtype), (5, 5))
-
-
-def test_the_same_image_gives_the_same_windows_and_is_not_changed():
-    image = disc_frame(np.random.default_rng(0), (40, 30), 11)
-    copy = image.copy()
-    first, second = objectness(image, (40, 30)), objectness(image, (40, 30))
-    np.testing.assert_array_equal(first.scores, second.scores)
-    np.testing.assert_array_equal(image, copy)
 
 
 def test_size_is_the_weighted_geometric_mean():
@@ -215,21 +205,3 @@ def test_no_image_gives_a_score_or_a_map_that_is_not_a_number(shape, sampling, p
         assert np.isfinite(found.scores).all() and found.scores.min() >= 0 and found.scores.max() <= 1
         assert np.isfinite(found.boxes).all() and (found.boxes[:, 2:] > 0).all() and found.size() > 0
         assert window_sum(found.boxes, found.scores, np.arange(5.0), np.arange(5.0)).isfinite().all()
-
-
-def test_a_png_of_16_bits_or_with_transparency_is_read_as_8_bit_colour(tmp_path):
-    """OpenCV's conversion: the upper 8 of 16 bits; the alpha channel is dropped, the colours stay."""
-    deep = np.random.default_rng(0).integers(0, 2**16, (20, 30, 3)).astype(np.uint16)
-    alpha = np.random.default_rng(1).integers(0, 256, (20, 30, 4), np.uint8)
-    grey = deep[..., 0]
-    for name, written, expected in (
-        ("deep", deep, deep >> 8),
-        ("alpha", alpha, alpha[..., :3]),
-        ("grey", grey, np.repeat(grey[..., None] >> 8, 3, 2)),
-    ):
-        path = tmp_path / f"{name}.png"
-        assert cv2.imwrite(str(path), written)
-        image = read_image(path)
-        assert image.dtype == np.uint8 and image.shape == (20, 30, 3)
-        np.testing.assert_allclose(image.astype(int), expected, atol=1)
-        assert np.isfinite(objectness(image, (10, 10)).scores).all()

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from tiny import disc_video
 
-from socl_core.errors import UsageError
 from socl_core.geometry import box_centres
 from socl_core.prior.objectness import objectness
 from socl_core.prior.pseudo_boxes import GROWTH, PSEUDO_RULES, SMOOTHED, best, centred, pseudo_boxes
@@ -62,8 +61,3 @@ def test_a_disc_gets_a_box_that_meets_it(rule):
     windows = [objectness(image, point) for image, point in zip(video.frames, video.points, strict=True)]
     found = pseudo_boxes(rule, windows, video.points)
     assert metrics.iou(found, video.boxes).min() > 0.4
-
-
-def test_an_unknown_rule_is_refused():
-    with pytest.raises(UsageError, match="did you mean 'centred'"):
-        pseudo_boxes("centered", [], np.empty((0, 2)))
