@@ -16,11 +16,11 @@ PATIENCE = 2.0  # seconds; a look at a lock takes it for a moment, and a killed 
 
 
 @contextmanager
-def lock(path: Path, work: str, patience: float = PATIENCE) -> Iterator[IO]:
+def lock(path: Path, work: str, patience: float | None = None) -> Iterator[IO]:
     """Holds the lock of a file, made where it is not there; the system releases it however the process ends.
 
-    Raises `SoclError` when another process has `work` in hand for longer than `patience` seconds, `DataError`
-    when the file cannot be written.
+    patience: seconds, else `PATIENCE`. Raises `SoclError` when another process has `work` in hand for longer,
+    `DataError` when the file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -28,7 +28,7 @@ def lock(path: Path, work: str, patience: float = PATIENCE) -> Iterator[IO]:
     except OSError as error:
         raise DataError(f"cannot write {path}: {cause(error)}") from error
     with file:
-        end = time.monotonic() + patience
+        end = time.monotonic() + (PATIENCE if patience is None else patience)
         while not _taken(file):
             if time.monotonic() > end:
                 file.seek(0)

@@ -25,7 +25,7 @@ from socl_core.prior.top import entropy
 from socl_core.runs.spec import make_spec
 
 HOST = Path(__file__).parents[2] / "book" / "assets" / "widget-host.js"
-ETAS = [0, 0.5, 1, 2.5, 5, 7.5, 10, 12.5, 15, 20, 25, 33, 40]
+ETAS = [0, 0.5, 5, 12.5, 33, 40]
 
 
 def image(size, seed):

@@ -56,8 +56,8 @@ def test_unknown_parameter_is_an_error_before_anything_runs(notebook, tmp_path):
 
 @pytest.mark.parametrize("content", ["", "no JSON", "[]", "{}", '{"cells": 3}', '{"nbformat": 4, "cells": [{}]}'])
 def test_what_is_no_notebook_is_named(notebook, tmp_path, content):
-    page = notebook("print(1)")
-    out = execute(page, tmp_path / "executed" / "page.ipynb")
+    page, out = notebook("print(1)"), tmp_path / "executed" / "page.ipynb"
+    out.parent.mkdir()
     out.write_text(content)
     with pytest.raises(DataError, match="executed/page.ipynb is no notebook"):
         renew_prose(page.parent, out.parent)

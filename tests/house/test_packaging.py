@@ -44,7 +44,7 @@ def test_the_commands_of_core_work_without_the_book(folder):
         "metrics --convention otb --boxes found --annotations true",
         "data check otb otb --sequences Dog",
         "data frames a.mp4 --out cut",
-        "prior score --frames 1 --json",
+        "prior score --data otb:otb --split test --frames 1 --json",
         "status",
         "why 3f2a",
         "weights 3f2a --out half.safetensors",
