@@ -13,9 +13,10 @@ from socl_core.scoring.statistics import estimate
 DRAWN = "drawn textures"
 
 
-def photograph(sequence: str) -> str:
-    """What the target of a composite test video, "test_012", is cut from."""
-    return SPLITS["test"].photograph_of(int(sequence.rpartition("_")[2])) or DRAWN
+def photograph(sequence: str) -> str | None:
+    """What the target of a composite test video, "test_012", is cut from; None for any other video."""
+    number = sequence.removeprefix("test_")
+    return SPLITS["test"].photograph_of(int(number)) or DRAWN if number.isdecimal() else None
 
 
 def leave_one_out(claims: Iterable[Claim], results: Results) -> pd.DataFrame:

@@ -29,3 +29,4 @@ def test_a_verdict_that_hangs_on_one_photograph_is_seen(tmp_path, monkeypatch):
 
 def test_a_video_knows_its_photograph():
     assert [photograph(f"test_00{number}") for number in (0, 6, 7)] == ["chelsea.png", "gravel.png", DRAWN]
+    assert photograph("Jogging.1") is None
