@@ -139,7 +139,9 @@ def _finish(partial: Path, notebook: Path, out: Path) -> None:
         cell.metadata.tags.append("hide-input")
         cell.metadata["mystnb"] = {"code_prompt_show": name, "code_prompt_hide": name}
     for cell in tagged("hide-input")[1:2]:  # the first cell after the parameters
-        cell.metadata["mystnb"] = {"code_prompt_show": "Set-up", "code_prompt_hide": "Set-up"}
+        if not cell.outputs:
+            cell.metadata.tags.append("set-up")  # book/assets/page.js takes it to the end of the page
+            cell.metadata["mystnb"] = {"code_prompt_show": "Set-up", "code_prompt_hide": "Set-up"}
     write_atomic(out, nbformat.writes(page) + "\n")
     partial.unlink()
 

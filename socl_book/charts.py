@@ -45,18 +45,22 @@ def _errorbars(axis, cells: list[Cell], places: list[float], results: Results, s
 
 
 def difference_chart(claims: list[Claim], results: Results):
-    """Draw each claim's differences by sequence, means over seeds, with the mean of all and its interval."""
+    """Draw each claim's differences by sequence, means over seeds, with the mean of all and its interval.
+
+    Claims without a run are left out; None without any.
+    """
+    known = [judged for claim in claims if (judged := judge(claim, results)).difference]
+    if not known:
+        return None
     style()
-    drawn, axis = plt.subplots(figsize=(10, 0.9 + 0.7 * len(claims)), layout="constrained")
-    for row, claim in enumerate(claims):
-        judged = judge(claim, results)
-        if (d := judged.difference) is None:
-            continue
+    drawn, axis = plt.subplots(figsize=(10, 0.9 + 0.7 * len(known)), layout="constrained")
+    for row, judged in enumerate(known):
+        claim, d = judged.claim, judged.difference
         each = claim.margin + results.differences(claim.above, claim.below, judged.source).mean()
         axis.plot(each, [row] * len(each), "o", color=SERIES[0], alpha=0.5)
         axis.errorbar(d.mean, row, xerr=[[d.mean - d.low], [d.high - d.mean]], fmt="D", color=SERIES[1], capsize=4)
     axis.axvline(0, color="0.3", linewidth=1)
-    axis.set(yticks=range(len(claims)), yticklabels=[claim.text for claim in claims], ylim=(len(claims) - 0.5, -0.5))
+    axis.set(yticks=range(len(known)), yticklabels=[j.claim.text for j in known], ylim=(len(known) - 0.5, -0.5))
     axis.set(title="difference by sequence (dots), mean with 95 % interval (diamond)", xlabel="points")
     return drawn
 

@@ -33,13 +33,16 @@ def data_url(image: np.ndarray) -> str:
 
 
 def tracked_frames(run: Run, name: str, sequence: Sequence) -> Iterator[np.ndarray]:
-    """Yield a sequence's frames with a run's boxes in orange and, where there is one, the true box in white.
-
-    name: the evaluation set of the sequence. Frames that pages may not show are left blank.
-    """
+    """`boxed_frames` with a run's boxes. name: the evaluation set of the sequence; frames that pages may not show are
+    left blank."""
     boxes = read_own_boxes(run.boxes(name) / f"{sequence.name}.txt", len(sequence))
+    return boxed_frames(sequence, boxes, may_show(name))
+
+
+def boxed_frames(sequence: Sequence, boxes: np.ndarray, shown: bool = True) -> Iterator[np.ndarray]:
+    """Yield a sequence's frames with boxes (N, 4) in orange and, where there is one, the true box in white."""
     for i, image in enumerate(sequence.frames):
-        image = image if may_show(name) else np.full_like(image, BLANK)
+        image = image if shown else np.full_like(image, BLANK)
         if sequence.boxes is not None and (sequence.boxes[i, 2:] > 0).all():
             image = draw_box(image, sequence.boxes[i], WHITE)
         yield draw_box(image, boxes[i], ORANGE, f"{sequence.name}  {i}")

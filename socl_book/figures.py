@@ -20,7 +20,7 @@ def may_show(data_set: str) -> bool:
 
 def style() -> None:
     """Set figures on an opaque light ground, legible on light and dark pages."""
-    sns.set_theme(style="whitegrid", palette="colorblind", font_scale=0.9)
+    sns.set_theme(style="whitegrid", palette="colorblind", font_scale=1.05)
     plt.rcParams |= {"figure.facecolor": "white", "savefig.facecolor": "white", "axes.titlesize": "medium"}
 
 

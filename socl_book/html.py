@@ -1,6 +1,7 @@
 """Tables and claims as HTML, from templates/. Every number comes from a run in the store or among the recorded ones."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from markupsafe import Markup, escape
 from socl_book.provenance import command
 from socl_book.records import Result
 from socl_book.results import SOURCES, Results
-from socl_book.tables import Cell, Claim, Table, missing_data
+from socl_book.tables import Cell, Claim, Table
 from socl_book.verdicts import Judgement, gains, judge, judgements
 from socl_core.scoring.statistics import Estimate
 
@@ -80,10 +81,10 @@ def missing_box(message: str) -> str:
 
 
 def table_html(table: Table, results: Results) -> str:
-    """A table with three numbers a cell: paper, recorded, this build; each with a note on where it comes from.
+    """A table with up to three numbers a cell: paper, recorded, this build; each with a note on where it comes from.
 
-    Each benchmark's columns stand together. Rows with a cell in one column only follow as a table of their own, which
-    needs no empty columns.
+    Each benchmark's columns stand together. Rows with a cell in one column only follow as a table of their own. Kinds,
+    rows and columns without a number are left out, and the rows named.
     """
     cells = {row: {cell.column: cell for cell in table.cells if cell.row == row} for row in table.rows}
     benchmarks = {cell.column: cell.benchmark for cell in table.cells}
@@ -95,22 +96,27 @@ def table_html(table: Table, results: Results) -> str:
         (f"For scale, {column}" if full else table.title, [row for row in cells if [*cells[row]] == [column]], [column])
         for column in table.columns
     ]
-    shown = []
-    for title, rows, columns in parts:
-        if rows:
-            sets = {column: ", ".join(cells[rows[0]][column].measured_on(results.protocol)) for column in columns}
-            numbers = {row: [_cell(cells[row].get(column), table, results) for column in columns] for row in rows}
-            shown.append({"label": f"{title}; {table.unit}", "sets": sets, "rows": numbers})
     kinds = {"paper": "paper"} | {source: results.name_of(source) for source in SOURCES}
-    return render_part("table", shown, kinds, results.protocol)
+    shown, empty = [], []
+    for title, rows, columns in parts:
+        found = {row: {column: _numbers(cells[row].get(column), table, results) for column in columns} for row in rows}
+        given = [(row, c, kind) for row, own in found.items() for c, cell in own.items() for kind in cell if cell[kind]]
+        rows_here, columns_here, kinds_here = ({key[i] for key in given} for i in range(3))
+        empty += [row for row in rows if row not in rows_here]
+        if given:
+            sets = {c: ", ".join(cells[rows[0]][c].measured_on(results.protocol)) for c in columns if c in columns_here}
+            own_kinds = {kind: name for kind, name in kinds.items() if kind in kinds_here}
+            own_rows = {row: own for row, own in found.items() if row in rows_here}
+            shown.append({"label": f"{title}; {table.unit}", "sets": sets, "rows": own_rows, "kinds": own_kinds})
+    return render_part("table", shown, results.protocol, list(dict.fromkeys(empty)))
 
 
-def _cell(cell: Cell | None, table: Table, results: Results) -> dict | None:
+def _numbers(cell: Cell | None, table: Table, results: Results) -> dict[str, Number | float | None]:
+    """What a cell of a table shows, by kind: the paper's number, and a measured one of each source that has it."""
     if cell is None:
-        return None
-    numbers: dict[str, Number | None] = {}
+        return {}
+    numbers: dict[str, Number | float | None] = {"paper": cell.paper}
     for source, name in SOURCES.items():
-        numbers[source] = None
         if d := results.measured(cell, source):
             over = _seeds(d.seeds)
             words = f"{d.mean:.1f}, 95 % interval {d.low:.1f} to {d.high:.1f} over {over} and all sequences; "
@@ -120,7 +126,7 @@ def _cell(cell: Cell | None, table: Table, results: Results) -> dict | None:
                 words += f"; {place} of {found.low:.1f} to {found.high:.1f}, where the recorded seeds expect a build"
             sides, place = {"": results.runs_of(cell, source)}, f"{table.name} {cell.row} {cell.column}"
             numbers[source] = Number(d, source, results.name_of(source), over, words, sides, place)
-    return {"paper": cell.paper, "numbers": numbers, "missing": missing_data(cell.spec(results.protocol, 0))}
+    return numbers
 
 
 def claims_table(claims: Iterable[Claim], results: Results) -> str:
@@ -131,6 +137,14 @@ def claims_table(claims: Iterable[Claim], results: Results) -> str:
 def claims_words(claims: Iterable[Claim], results: Results) -> str:
     """A sentence a claim: does it hold in the runs with the most seeds?"""
     return render_part("words", _lines([judge(claim, results) for claim in claims], results, "words"))
+
+
+def tally(claims: Iterable[Claim], results: Results) -> str:
+    """A paragraph: how many claims have which verdict."""
+    counts = Counter(judge(claim, results).verdict for claim in claims)
+    total = counts.total()
+    found = ", ".join(f"<strong>{n if total > 1 else ''} {verdict}</strong>" for verdict, n in counts.most_common())
+    return Markup(f"<p>Here, of {total} claims: {found}.</p>" if total > 1 else f"<p>Here: {found}.</p>")
 
 
 def verdicts_html(claims: Iterable[Claim], results: Results) -> str:
@@ -144,7 +158,8 @@ def gains_html(table: Table, results: Results) -> str:
         row: _lines([judge(claim, results) for claim in claims.values()], results, "gain")
         for row, claims in gains(table).items()
     }
-    return render_part("gains", table, rows)
+    absent = [row for row, lines in rows.items() if not lines[-1][1]]
+    return render_part("gains", table, {row: own for row, own in rows.items() if row not in absent}, absent)
 
 
 def comparisons_html(table: Table, pairs: list[tuple[str, str]], column: str, results: Results) -> str:

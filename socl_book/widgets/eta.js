@@ -361,7 +361,7 @@ function render({ model, el }) {
   };
   const summary = html("p", { class: "summary", "aria-live": "polite" });
   const root = html(
-    "div", { class: "socl-panel socl-eta", role: "group", "aria-label": "From score map to TOP map" },
+    "div", { class: `socl-panel socl-eta${model.get("compact") ? " compact" : ""}`, role: "group", "aria-label": "From score map to TOP map" },
     control.root,
     html("div", { class: "maps" }, ...panels.map((p) => p.figure)),
     numbers.root,

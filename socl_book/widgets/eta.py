@@ -28,7 +28,7 @@ class EtaWidget(anywidget.AnyWidget):
         cells   [x, y, w, h] in px of the crop that the 22 x 22 cells cover; the whole crop if left out
         box     [x, y, w, h] in px of the crop, or None; shown to the reader, used by no step of the method
     eta: 0 < eta <= 1. frame: index into `frames`. point: index into the frame's points. temperature: T > 0 of
-    softmax(S / T), which the paper does not have [R]; 1 leaves it out.
+    softmax(S / T), which the paper does not have [R]; 1 leaves it out. compact: only the slider, frame and TOP map.
 
     Raises `UsageError` for a frame that is incomplete, and for an eta or a temperature out of range.
     """
@@ -41,6 +41,7 @@ class EtaWidget(anywidget.AnyWidget):
     frame = traitlets.Int(0).tag(sync=True)
     point = traitlets.Int(0).tag(sync=True)
     temperature = traitlets.Float(1.0).tag(sync=True)
+    compact = traitlets.Bool(False).tag(sync=True)
 
     def __init__(self, frames: list[dict], **traits):
         super().__init__(frames=[plain_frame(frame) for frame in frames], **traits)

@@ -24,7 +24,12 @@ TEMPLATES = Environment(loader=PackageLoader("socl_book"), autoescape=True)
 
 
 def figure(drawn, alt: str, caption: str = "") -> HTML:
-    """A Matplotlib figure: lines as SVG, pictures as WebP, which is a tenth of a PNG. `alt` says what it shows."""
+    """A Matplotlib figure: lines as SVG, pictures as WebP, which is a tenth of a PNG. `alt` says what it shows.
+
+    None, where there was nothing to draw, shows nothing.
+    """
+    if drawn is None:
+        return HTML("")
     file = io.BytesIO()
     if any(axis.images for axis in drawn.axes):
         kind, options = "webp", {"dpi": 144, "pil_kwargs": {"quality": 85}}
@@ -37,8 +42,8 @@ def figure(drawn, alt: str, caption: str = "") -> HTML:
     return _render("figure", source=source, alt=alt, caption=caption)
 
 
-def clip(frames: Iterable[np.ndarray], label: str, caption: str = "") -> HTML:
-    """Frames BGR uint8 of one size as a silent H.264 clip that plays on demand. `label` says what happens in it.
+def clip(frames: Iterable[np.ndarray], label: str, caption: str = "", autoplay: bool = False) -> HTML:
+    """Frames BGR uint8 of one size as a silent H.264 clip with controls. `label` says what happens in it.
 
     Raises `DataError` without a frame.
     """
@@ -50,8 +55,9 @@ def clip(frames: Iterable[np.ndarray], label: str, caption: str = "") -> HTML:
         file = Path(folder) / "clip.mp4"
         write_clip(file, chain([first], frames))
         source = f"data:video/mp4;base64,{base64.b64encode(file.read_bytes()).decode()}"
-    return _render("clip", source=source, poster=data_url(first), label=label, caption=caption)
+    poster = data_url(first)
+    return _render("clip", source=source, poster=poster, label=label, caption=caption, autoplay=autoplay)
 
 
-def _render(template: str, **values: str) -> HTML:
+def _render(template: str, **values) -> HTML:
     return HTML(TEMPLATES.get_template(f"{template}.html.j2").render(values))

@@ -18,8 +18,6 @@ FLAGS = [
     "--disable-sync",
 ]
 LOCAL = ("file:", "data:", "blob:", "about:")
-# jupyter-book's own: two of its extensions declare the same constant.
-IGNORED = "THEBE_JS_URL"
 
 
 def find_chromium() -> str | None:
@@ -64,7 +62,8 @@ def open_page(chromium):
         page.route("**/*", lambda route: route.continue_() if local(route.request) else route.abort())
         page.on("request", lambda request: None if local(request) else heard.asked.append(request.url))
         page.on("requestfailed", lambda request: heard.failed.append(request.url))
-        page.on("pageerror", lambda error: None if IGNORED in str(error) else heard.errors.append(str(error)))
+        page.on("pageerror", lambda error: heard.errors.append(str(error)))
+        page.on("console", lambda said: heard.errors.append(said.text) if said.type in ("error", "warning") else None)
         page.goto(Path(path).resolve().as_uri())
         return page, heard
 

@@ -90,16 +90,16 @@ def test_what_an_edit_has_done_again(tmp_path):
     # Prose: pages are laid out again at most; nothing runs.
     project.edit("socl_core/runs/pipeline.py", '"""What a run does', '"""All that a run does')
     assert project.wanted() == set()
-    project.edit("book/index.md", "# ", "# A ")
+    project.edit("book/extend.md", "# ", "# A ")
     page = nbformat.read(tmp_path / "notebooks/table2.ipynb", as_version=4)
     page.cells[0].source += "\n\nOne more sentence."
     nbformat.write(page, tmp_path / "notebooks/table2.ipynb")
     assert project.wanted() == html
     project.snakemake()
 
-    # The script of the eta widget is on the page of the one notebook that imports the widget.
+    # The script of the eta widget is on the pages of the notebooks that import the widget.
     project.edit("socl_book/widgets/eta.js", "const MAX = 40;", "const MAX = 41;")
-    assert project.wanted() == html | pages("top_maps")
+    assert project.wanted() == html | pages("top_maps", "home")
     project.edit("socl_book/widgets/eta.js", "const MAX = 41;", "const MAX = 40;")
 
     # A table belongs to its pages and to that of all claims; its runs are the same.

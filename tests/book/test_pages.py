@@ -13,6 +13,7 @@ BOOK = Path(os.environ.get("SOCL_BOOK") or ROOT / "_build" / "html")
 GENERATED = {"genindex.html", "search.html", "py-modindex.html"}
 PAGES = sorted(BOOK.rglob("*.html")) if BOOK.is_dir() else []
 PAGES = [page for page in PAGES if page.name not in GENERATED and "_static" not in page.parts]
+PAGES = [page for page in PAGES if page != BOOK / "index.html"]  # leads on to the first page
 
 pytestmark = [
     pytest.mark.browser,
@@ -42,6 +43,14 @@ BROKEN = """() => [
   ...[...document.querySelectorAll('main p')].filter(p => p.textContent.startsWith('| ')).map(() => 'a raw table'),
   ...[...document.querySelectorAll('video')].filter(v => v.error).map(v => `video: ${v.error.message}`),
 ]"""
+CONTRAST = Path(__file__).with_name("contrast.js").read_text()
+# Headings that skip a level, and what can be pressed but not reached by keys.
+UNREACHED = """() => [
+  ...[...document.querySelectorAll('main :is(h1, h2, h3, h4, h5, h6)')]
+    .filter((h, i, all) => h.tagName[1] > (i ? Number(all[i - 1].tagName[1]) : 0) + 1).map(h => h.textContent),
+  ...[...document.querySelectorAll('main :is(a[href], button, input, select, summary, video, [popover], .socl-scroll)')]
+    .filter(e => e.checkVisibility() && e.tabIndex < 0 && !e.disabled).map(e => e.outerHTML.slice(0, 100)),
+]"""
 WIDER = """() => [...document.querySelectorAll('main *')]
   .filter(e => e.getBoundingClientRect().right > innerWidth + 1 && e.checkVisibility())
   .slice(0, 5).map(e => e.outerHTML.slice(0, 100))"""
@@ -66,6 +75,7 @@ def test_page_is_whole(open_page, path, theme):
     assert page.evaluate("document.documentElement.dataset.theme") == theme
     assert page.evaluate(NAMELESS) == []
     assert page.evaluate(BROKEN) == []
+    assert page.evaluate(CONTRAST) == {} and page.evaluate(UNREACHED) == []
     formulas, typeset = page.locator("main .math").count(), page.locator("main .math mjx-container").count()
     assert typeset >= formulas
     assert page.locator("mjx-merror").count() == 0
@@ -79,6 +89,34 @@ def test_page_fits_400_px(open_page, path):
     settle(page)
     wide = page.evaluate("Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)")
     assert wide <= 400, page.evaluate(WIDER)
+
+
+@each_page
+def test_a_page_is_light_without_its_clips(path):
+    clips = re.sub(r'"data:video/[^"]*"', '""', path.read_text())
+    assert len(clips) < 1_500_000
+
+
+def test_records_are_not_in_the_search_index():
+    names = json.loads(re.search(r'"docnames": ?(\[.*?\])', (BOOK / "searchindex.js").read_text())[1])
+    runs = [i for i, name in enumerate(names) if name.startswith("records/") and name != "records/index"]
+    terms = json.loads(re.search(r'"terms": ?(\{.*?\})', (BOOK / "searchindex.js").read_text())[1])
+    found = {i for places in terms.values() for i in (places if isinstance(places, list) else [places])}
+    assert runs and not found & set(runs)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_first_page_shows_a_tracker_at_work(open_page, theme):
+    page, heard = open_page(BOOK / "index.html", theme, width=1440)
+    page.wait_for_url("**/home.html")
+    settle(page)
+    page.wait_for_function("document.querySelector('.socl-clip video').currentTime > 0")
+    for part in (".socl-clip video", ".socl-eta", ".socl-doors li"):
+        box = page.locator(part).first.bounding_box()
+        assert box["y"] + min(box["height"], 100) <= 900, f"{part} is not on the first screen"
+    term = page.locator("main a.term").first
+    assert term.get_attribute("title") and has_id(BOOK / "glossary.html", term.get_attribute("href").partition("#")[2])
+    assert (heard.asked, heard.errors) == ([], [])
 
 
 def has_id(path, name) -> bool:
@@ -127,7 +165,7 @@ def test_eta_widget_on_its_page(open_page, compare_with_python, press_and_watch)
 
 def open_note(page, way: str):
     """Opens the note of the first measured number by tap, key or click, and returns the note."""
-    number = page.locator(".socl-number").first
+    number = page.locator(".socl-table .socl-number").first
     number.scroll_into_view_if_needed()
     note = page.locator(f"#{number.get_attribute('popovertarget')}")
     assert not note.is_visible()

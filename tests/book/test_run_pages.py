@@ -79,7 +79,7 @@ def test_a_page_says_what_the_run_was(finished):
     run, _ = finished
     run_pages.write_pages("smoke")
     page = Path(f"book/records/build-{run.id}.md").read_text()
-    assert page.startswith("---\norphan: true\n---\n")
+    assert page.startswith("---\norphan: true\nnosearch: true\n---\n")
     expected = [run.id, "AUC 50.0", "<span>--set share=0.125</span>", "<polyline", "the code has changed since"]
     expected += ['../executed/table2.html">Table 2</a>: Box-Siam (110h)', "--share:40.0%", "<td>mean</td>"]
     for part in expected:
@@ -141,15 +141,23 @@ def test_a_number_opens_a_note_with_its_runs(finished):
     assert re.search(r"50\.0, 95 % interval \S+ to \S+ over 1 seed", html) and "<span>--protocol smoke</span>" in html
 
 
-def test_a_table_stands_by_benchmark_and_rows_of_one_column_apart():
+def test_a_table_stands_by_benchmark_and_rows_of_one_column_apart(tmp_path, monkeypatch):
     by_benchmark = table_html(find_table("1"), Results("smoke", {}))
     heads = [re.findall(r'scope="col">([^<]+)', part) for part in by_benchmark.split("<thead>")[1:]]
     benchmarks = [{name.split()[0] for name in head[1:]} for head in heads]
     assert benchmarks == [{"GOT-10k"}, {"TrackingNet"}, {"LaSOT"}]
-    html = table_html(TABLE, Results("smoke", {}))
-    captions = re.findall("<caption>(.*?)</caption>", html)
+    monkeypatch.chdir(tmp_path)
+    fake_run(TABLE.cell("MIL (OpenCV)", "880h"), 0, [50, 60])
+    captions = re.findall("<caption>(.*?)</caption>", table_html(TABLE, read_results("smoke")))
     assert [caption.split(";")[0] for caption in captions] == [TABLE.title, "For scale, 880h"]
-    assert html.count('<span class="build"') == len(TABLE.cells) + len(TABLE.rows)
+
+
+def test_what_is_empty_is_left_out_of_a_table():
+    html = table_html(TABLE, Results("smoke", {}))
+    assert "this build" not in html and "recorded" not in html and html.count('<span class="paper">') == 8
+    assert '<th scope="row">MIL' not in html and re.search("Not run here: .*MIL \\(OpenCV\\)", html)
+    recipe = table_html(find_table("recipe"), Results("smoke", {}))
+    assert "<table" not in recipe and "Not run here" in recipe
 
 
 def test_frames_of_the_clip_are_few_and_fit_their_boxes():
