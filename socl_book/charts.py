@@ -78,7 +78,7 @@ def forest_chart(claims: list[Claim], results: Results):
     for d, row in known:
         label = "measured, 95 % interval" if row == known[0][1] else None
         axis.errorbar(d.mean, row, xerr=[[d.mean - d.low], [d.high - d.mean]], fmt="D", color=SERIES[0], label=label)
-    names = [f"{claim.section}: {claim.text}" for claim, _ in rows]
+    names = [f"{'' if claim.detail else f'{claim.section}: '}{claim.text}" for claim, _ in rows]
     axis.set(yticks=range(len(rows)), yticklabels=names, ylim=(len(rows) - 0.5, -0.5), xlabel="points")
     axis.set(title="every claim says: to the right of zero")
     axis.legend(fontsize="small", loc="lower right")

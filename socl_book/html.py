@@ -140,8 +140,8 @@ def claims_words(claims: Iterable[Claim], results: Results) -> str:
 
 
 def tally(claims: Iterable[Claim], results: Results) -> str:
-    """A paragraph: how many claims have which verdict."""
-    counts = Counter(judge(claim, results).verdict for claim in claims)
+    """A paragraph: how many claims have which verdict, details left out."""
+    counts = Counter(judge(claim, results).verdict for claim in claims if not claim.detail)
     total = counts.total()
     found = ", ".join(f"<strong>{n if total > 1 else ''} {verdict}</strong>" for verdict, n in counts.most_common())
     return Markup(f"<p>Here, of {total} claims: {found}.</p>" if total > 1 else f"<p>Here: {found}.</p>")

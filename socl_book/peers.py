@@ -11,7 +11,12 @@ from socl_core.commands.options import SHIPPED
 from socl_core.runs.weights import weights_spec
 from socl_core.scoring.statistics import Estimate, estimate
 
-NAMES = {"socl-cf": "SoCL-CF (this book)", "socl-siam": "SoCL-Siam (this book)", "Nano": "NanoTrack v2", "KCF-GaussHog": "KCF"}
+NAMES = {
+    "socl-cf": "SoCL-CF (this book)",
+    "socl-siam": "SoCL-Siam (this book)",
+    "Nano": "NanoTrack v2",
+    "KCF-GaussHog": "KCF",
+}
 
 
 def read_peers() -> dict[str, dict]:
