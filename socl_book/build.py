@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from socl_core import data
+from socl_core.data.click_page import SCRIPT as CLICK_SCRIPT
 from socl_core.data.files import write_atomic
 from socl_core.errors import DataError, SoclError, UsageError, unknown
 from socl_core.runs.identity import code_hash, imports, module_path
@@ -227,6 +228,7 @@ def build(out: Path = Path("."), book: Path = Path("book"), config: Path = Path(
         for old in ("html", ".doctrees", ".jupyter_cache"):
             shutil.rmtree(made / old, ignore_errors=True)
         copy_mathjax(book / "assets/mathjax")
+        shutil.copy(CLICK_SCRIPT, book / "assets/click.js")
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "pass_fds": [held.fileno()]}
         with log.open("w") as file, subprocess.Popen(command, **options) as process:  # which holds the lock to its end
             for line in process.stdout:

@@ -128,7 +128,19 @@ def frames(
             write_atomic(out / f"{number + 1:06d}.jpg", jpeg.tobytes())
     if not (count := len(list(out.glob("*.jpg")))):
         raise DataError(f"{video} holds no frame that OpenCV can read")
-    print(f'{count} images in {out}; click them on the book\'s page "Click your own video"')
+    print(f"{count} images in {out}; click them on the page that `socl data click` writes")
+
+
+@data_app.command()
+def click(out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("click.html")) -> None:
+    """Write the page that takes clicks on your own videos, to be opened in a browser. It needs no server."""
+    from socl_core.commands.options import check_file
+    from socl_core.data.click_page import click_page
+    from socl_core.data.files import write_atomic
+
+    check_file(out, ".html")
+    write_atomic(out, click_page())
+    print(f"open {out.absolute()} in a browser")
 
 
 @data_app.command("import")

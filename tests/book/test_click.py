@@ -1,16 +1,15 @@
 """The page that takes clicks writes what the loader of clicked videos reads."""
 
-from pathlib import Path
 from zipfile import ZipFile
 
 import cv2
 import numpy as np
 import pytest
+from program import socl
 
 from socl_core import data
 from socl_core.data.video import write_clip
 
-SCRIPT = Path(__file__).parents[2] / "book" / "assets" / "click.js"
 WIDTH, HEIGHT = 64, 48
 
 pytestmark = pytest.mark.browser
@@ -24,8 +23,7 @@ def tool(open_page, tmp_path):
     images = [folder / f"frame{number}.png" for number in (10, 9, 8, 11)]
     for image in images:
         cv2.imwrite(str(image), np.full((HEIGHT, WIDTH, 3), 90, np.uint8))
-    html = f'<!doctype html><title>x</title><div class="socl-click"></div><script src="{SCRIPT.as_uri()}"></script>'
-    (tmp_path / "page.html").write_text(html)
+    assert socl("data", "click", "--out", "page.html", cwd=tmp_path).returncode == 0
     page, heard = open_page(tmp_path / "page.html")
     choose(page, images)
     yield page, folder
