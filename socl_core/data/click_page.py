@@ -15,8 +15,8 @@ input[type="number"] { width: 5em; }
 <h1>Click your own video</h1>
 <div class="socl-click"></div>
 <p>Click the middle of the target. Keys, once the image is chosen: arrows move the cross, with Shift by one pixel; Enter
-clicks there; Page Down and Page Up step; + and − zoom; 1 to 7 choose the target. A saved zip is unpacked into a folder of
-videos; a saved clicks.csv belongs beside its images.</p>
+clicks there; Page Down and Page Up step; + and − zoom; 1 to 7 choose the target. A saved zip is unpacked into a
+folder of videos; a saved clicks.csv belongs beside its images.</p>
 """
 
 
