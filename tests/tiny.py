@@ -2,13 +2,16 @@
 
 import cv2
 import numpy as np
+import torch
 
 from socl_core.data.sequence import Sequence
 from socl_core.geometry import SEARCH
 from socl_core.methods.crops import CropStore
+from socl_core.models.device import Compute
 from socl_core.prior.top import lattice
 
 WIDTH, HEIGHT = 96, 72
+CPU = Compute(torch.device("cpu"), False)
 TINY_TRANST = dict(width=0.0625, search_size=64, dim=16, layers=1, attention_heads=2, hidden=16)
 
 # Forked workers of build_store inherit the state of OpenCV's thread pool, but not its threads.

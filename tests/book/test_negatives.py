@@ -3,18 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from tiny import disc_video
+from tiny import CPU, disc_video
 
 from socl_book import negatives
 from socl_book.negatives import MEASURES, cells_in_boxes, measure_negatives
 from socl_core.methods.batches import Batch
 from socl_core.methods.training import new_network
 from socl_core.models.alexnet import GRID
-from socl_core.models.device import Compute
 from socl_core.runs import training_set
 from socl_core.runs.spec import make_spec
-
-CPU = Compute(torch.device("cpu"), False)
 
 
 def test_cells_in_a_box_follow_zoom_and_shift():

@@ -3,15 +3,12 @@ import math
 import numpy as np
 import pytest
 import torch
-from tiny import random_store
+from tiny import CPU, random_store
 
 from socl_book.representation import alignment, effective_rank, feature_statistics, uniformity, video_pairs
 from socl_core.methods.batches import Batch, Batches
 from socl_core.methods.training import new_network
-from socl_core.models.device import Compute
 from socl_core.runs.spec import make_spec
-
-CPU = Compute(torch.device("cpu"), False)
 
 
 def unit(row):

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from tiny import CPU
 
 from socl_book.template_use import template_use
 from socl_core.data.sequence import Sequence
-from socl_core.models.device import Compute
 
-CPU = Compute(torch.device("cpu"), False)
 COLOURS = ((230, 20, 20), (20, 230, 20), (20, 20, 230))
 
 

@@ -2,28 +2,17 @@
 
 import json
 
-import cv2
 import pytest
+from layouts import got10k_split
 from program import socl
-from tiny import disc_video
 
 
 @pytest.fixture(scope="module")
 def got10k(tmp_path_factory):
     """A folder in GOT-10k's layout: two training videos of three frames, one of validation."""
     root = tmp_path_factory.mktemp("got10k")
-    for split, count in (("train", 2), ("val", 1)):
-        names = [f"GOT-10k_{split}_{number}" for number in range(count)]
-        for number, name in enumerate(names):
-            video, folder = disc_video(number, 3), root / split / name
-            folder.mkdir(parents=True)
-            for i, frame in enumerate(video.frames):
-                assert cv2.imwrite(str(folder / f"{i + 1:08d}.jpg"), frame)
-            rows = video.boxes + [1, 1, 0, 0]  # its pixels count from 1
-            (folder / "groundtruth.txt").write_text("".join(f"{','.join(map(str, row))}\n" for row in rows))
-            for label, value in (("absence", 0), ("cover", 8), ("cut_by_image", 0)):
-                (folder / f"{label}.label").write_text(f"{value}\n" * 3)
-        (root / split / "list.txt").write_text("\n".join(names) + "\n")
+    got10k_split(root, "train")
+    got10k_split(root, "val", names=("v",))
     return root
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny import TINY_TRANST, box_store, random_store
+from tiny import CPU, TINY_TRANST, box_store, random_store
 
 from socl_core.errors import DataError, SoclError
 from socl_core.geometry import SEARCH, resample
@@ -18,8 +18,6 @@ from socl_core.models.alexnet import GRID
 from socl_core.models.device import Compute
 from socl_core.prior.top import LATTICE, clip_scores, lattice, scores_at_cells, softmax_map
 from socl_core.runs.spec import make_spec
-
-CPU = Compute(torch.device("cpu"), False)
 
 
 def spec_of(method="socl-siam", **changes):

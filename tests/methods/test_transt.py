@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny import TINY_TRANST, box_store
+from tiny import CPU, TINY_TRANST, box_store
 
 from socl_core import data
 from socl_core.geometry import box_centres, resample
@@ -15,14 +15,11 @@ from socl_core.methods.crops import CropStore, build_store
 from socl_core.methods.symmetries import Symmetries
 from socl_core.methods.training import Training
 from socl_core.methods.transt import boxes_in_crops, favour_small_jitter, transt_step
-from socl_core.models.device import Compute
 from socl_core.models.transt import Attention, FusionLayer, TransT, anchors, sine_positions
 from socl_core.runs.spec import make_spec
 from socl_core.scoring.evaluation import track_together
 from socl_core.scoring.metrics import iou
 from socl_core.trackers.transt import TransTTracker
-
-CPU = Compute(torch.device("cpu"), False)
 
 
 def spec_of(method="transt", **changes):

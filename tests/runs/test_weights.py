@@ -7,13 +7,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 from safetensors.torch import save_file
+from tiny import CPU
 
 from socl_core.errors import DataError
-from socl_core.models.device import Compute
 from socl_core.runs.spec import make_spec
 from socl_core.runs.weights import read_weights, resume, save_checkpoint, save_weights, weights_spec
-
-CPU = Compute(torch.device("cpu"), False)
 
 
 @pytest.fixture

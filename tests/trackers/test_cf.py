@@ -3,15 +3,13 @@ import numpy as np
 import pytest
 import torch
 from moving import video
+from tiny import CPU
 
 from socl_core.errors import DataError
 from socl_core.models.alexnet import AlexNetV1
-from socl_core.models.device import Compute
 from socl_core.models.resnet import ResNet18
 from socl_core.trackers.cf import CfOptions, CfTracker, Projection, Stage, place
 from socl_core.trackers.lockstep import answer
-
-CPU = Compute(torch.device("cpu"), False)
 
 
 @pytest.fixture(scope="module")

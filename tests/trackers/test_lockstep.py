@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 from moving import video
+from tiny import CPU
 
 from socl_core.data.sequence import Sequence
 from socl_core.models.alexnet import AlexNetV1
-from socl_core.models.device import Compute
 from socl_core.models.resnet import ResNet18
 from socl_core.models.transt import TransT
 from socl_core.scoring.evaluation import evaluate, track_together
@@ -18,8 +18,6 @@ from socl_core.trackers.cf import CfTracker
 from socl_core.trackers.lockstep import AskingTracker, Request, answer
 from socl_core.trackers.siam import SiamOptions, SiamTracker
 from socl_core.trackers.transt import TransTTracker
-
-CPU = Compute(torch.device("cpu"), False)
 
 
 def filter_tracker():

@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 import torch
 from moving import video
+from tiny import CPU
 
 from socl_core.models.alexnet import AlexNetV1
-from socl_core.models.device import Compute
 from socl_core.models.resnet import ResNet18
 from socl_core.scoring.metrics import iou
 from socl_core.trackers.cf import CfOptions, CfTracker
 from socl_core.trackers.siam import SiamOptions, SiamTracker
 
-CPU = Compute(torch.device("cpu"), False)
 BOXES = {
     "partly outside": [-10, 60, 30, 30], "at the corner": [190, 140, 40, 40], "tiny": [80, 60, 1.5, 1.5],
     "thin": [80, 60, 1, 40], "the whole frame": [0, 0, 200, 150], "larger than the frame": [-50, -50, 400, 300],

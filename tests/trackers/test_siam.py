@@ -6,13 +6,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from moving import video
+from tiny import CPU
 
 from socl_core.errors import DataError, SoclError
 from socl_core.models.alexnet import AlexNetV1
-from socl_core.models.device import Compute
 from socl_core.trackers.siam import SiamOptions, SiamTracker, correlate
-
-CPU = Compute(torch.device("cpu"), False)
 
 
 def slow_correlate(template, features, cosine):
