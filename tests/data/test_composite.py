@@ -13,7 +13,7 @@ from socl_core.data.composite import scene as scenes
 from socl_core.data.composite import textures
 from socl_core.data.composite.bodies import FRAME_SIZE
 from socl_core.data.composite.scene import SPLITS
-from socl_core.errors import DataError, UsageError
+from socl_core.errors import DataError
 
 WIDTH, HEIGHT = FRAME_SIZE
 PHOTOGRAPHS = [name for plan in SPLITS.values() for name in plan.photographs + plan.scenery]
@@ -190,15 +190,6 @@ def test_every_split_has_distractors_twins_and_occlusion(videos):
     drawn = [scene_of(video) for video in videos]
     assert any(body.alpha is s.target.alpha for s in drawn for body in s.behind + s.front)  # a twin
     assert all(video.valid[0] for video in videos) and not all(video.valid.all() for video in videos)
-
-
-def test_videos_by_name_and_where_there_are_fewer():
-    videos = load("dev", 99, 99, sequences=["dev_004", "dev_001"])
-    assert [(video.name, len(video)) for video in videos] == [("dev_001", 60), ("dev_004", 60)]
-    assert [video.name for video in load("dev", 1, 2, sequences=["dev_004", "dev_001"])] == ["dev_001"]
-    for split, names in (("tets", None), ("test", ["test_099"])):
-        with pytest.raises(UsageError, match="did you mean 'test"):
-            load(split, sequences=names)
 
 
 def test_missing_photograph_is_named(monkeypatch):

@@ -4,7 +4,7 @@ from torch import nn
 
 from socl_core.methods.training import new_network
 from socl_core.models.alexnet import GRID, AlexNetV1
-from socl_core.models.siamese import Adjust, ProjectionHead
+from socl_core.models.siamese import ProjectionHead
 from socl_core.runs.spec import make_spec
 
 # Weights and biases of method.md section 5, by hand: outputs x inputs a group x kernel x kernel + outputs.
@@ -74,16 +74,6 @@ def test_the_projection_head_has_k_hidden_units_and_64_outputs():
     assert out.shape == (2, 64, 5, 4)
     moved = head(features.roll(1, -1))  # each location by itself
     torch.testing.assert_close(moved, out.roll(1, -1))
-
-
-@pytest.mark.parametrize("correlation, scale", [("dot", 1e-3), ("cosine", 10.0)])
-def test_adjust_scales_and_shifts(correlation, scale):
-    adjust = Adjust(correlation)
-    response = torch.tensor([[1.0, -2.0]])
-    torch.testing.assert_close(adjust(response), response * scale)
-    with torch.no_grad():
-        adjust.bias += 1
-    torch.testing.assert_close(adjust(response), response * scale + 1)
 
 
 def test_weights_depend_on_the_seed_alone():

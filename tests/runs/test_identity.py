@@ -1,11 +1,10 @@
 import ast
-import json
 
 import pytest
 
 from socl_core import methods
 from socl_core.runs import identity
-from socl_core.runs.identity import code_hash, definition_hashes, imported_modules, run_code, run_id, run_modules
+from socl_core.runs.identity import code_hash, imported_modules, run_code, run_id, run_modules
 from socl_core.runs.spec import make_spec
 
 SOURCE = '''"""A module."""
@@ -184,9 +183,3 @@ def test_what_changed_is_named_input_by_input():
         "parameter old is not used any more",
         "code of b.f changed",
     ]
-
-
-def test_an_identity_is_plain_data():
-    content = identity.identity(make_spec("smoke", "socl-siam"))
-    assert json.loads(json.dumps(content)) == content
-    assert content["code"] == definition_hashes(*run_modules(make_spec("smoke", "socl-siam")))

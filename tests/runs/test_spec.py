@@ -53,17 +53,8 @@ def test_a_spec_holds_the_parameters_of_its_method_alone():
     fields = {name: set(make_spec("laptop", name).model_dump()) for name in NAMES}
     assert "eta" in fields["socl-siam"] and not {"eta", "search_size", "filter_rate"} & fields["box-siam"]
     assert "labelled" in fields["transt"] and "labelled" not in fields["socl-transt"] | fields["socl-siam"]
-    assert fields["mil"] == {
-        "protocol",
-        "method",
-        "seed",
-        "threads",
-        "test",
-        "test_videos",
-        "test_frames",
-        "split",
-        "starts",
-    }
+    common = {"protocol", "method", "seed", "threads", "test", "test_videos", "test_frames", "starts", "split"}
+    assert fields["mil"] == common
     with pytest.raises(UsageError, match="unknown parameter of box-siam 'eta'"):
         make_spec("laptop", "box-siam", eta=0.2)
 
@@ -74,13 +65,6 @@ def test_plain_data_that_is_no_spec_is_refused(content):
         read_spec(content)
 
 
-def test_a_spec_cannot_be_changed_and_can_be_a_key():
-    spec = make_spec("laptop", "mil")
-    with pytest.raises(Exception, match="frozen"):
-        spec.seed = 5
-    assert {spec: 1}[make_spec("laptop", "mil")] == 1
-
-
 @pytest.mark.parametrize("call, message", [
     (lambda: make_spec("laptop", "scol-siam"), "unknown method 'scol-siam': did you mean 'socl-siam'"),
     (lambda: make_spec("laptpo", "socl-siam"), "unknown protocol 'laptpo': did you mean 'laptop'"),
@@ -88,6 +72,7 @@ def test_a_spec_cannot_be_changed_and_can_be_a_key():
     (lambda: make_spec("laptop", "socl-siam", tau_m=0.1), "did you mean 'tau_n'"),
     (lambda: make_spec("laptop", "zzzzzz"), "unknown method 'zzzzzz': valid are .*socl-siam"),
     (lambda: make_spec("../laptop", "mil"), "unknown protocol"),
+    (lambda: make_spec("laptop", "mil", **{"protocol": "smoke"}), "protocol is no parameter to set"),
 ])  # fmt: skip
 def test_the_nearest_valid_name_is_told(call, message):
     with pytest.raises(UsageError, match=message):
@@ -112,20 +97,7 @@ def test_out_of_range_is_refused_by_name(name, value):
         make_spec("laptop", "socl-siam", **{name: value})
 
 
-@pytest.mark.parametrize("name, value", [
-    ("eta", 1), ("eta", 1e-6), ("width", 4), ("crop", 127), ("crop", 255), ("steps", 0), ("batch", 2),
-    ("zoom", 0), ("window_influence", 1), ("share", 1), ("videos", 1), ("frames", None),
-])  # fmt: skip
-def test_the_ends_of_the_ranges_are_fine(name, value):
-    assert getattr(make_spec("laptop", "socl-siam", **{name: value}), name) == value
-
-
 def test_the_channels_of_transt_are_shared_out_among_its_heads():
     assert make_spec("laptop", "transt", dim=24, attention_heads=3).attention_heads == 3
     with pytest.raises(UsageError, match="dim must be a multiple of attention_heads; found 64 and 5"):
         make_spec("laptop", "transt", attention_heads=5)
-
-
-def test_protocol_and_method_are_no_changes():
-    with pytest.raises(UsageError):
-        make_spec("laptop", "socl-siam", **{"protocol": "laptop"})

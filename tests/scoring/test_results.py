@@ -145,17 +145,6 @@ def test_files_of_lasot_and_otb(tmp_path):
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
-@pytest.mark.parametrize("rows", [3, 7])
-def test_rows_too_few_or_too_many_are_named(convention, rows):
-    results = {"Deer": [np.resize(TRUTH, (rows, 4))], "Dog": [TRUTH]}
-    report = score_results(convention, results, {name: Truth(TRUTH) for name in results}, None)
-    if (convention, rows) == ("lasot", 7):  # its toolkit cuts them off
-        assert "Deer: 2 rows more than annotated frames, left out" in report.notes
-    else:
-        assert f"{rows} rows for 5 annotated frames" in report.skipped["Deer"] and list(report.sequences) == ["Dog"]
-
-
-@pytest.mark.parametrize("convention", CONVENTIONS)
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("side", ["result", "annotation"])
 def test_a_number_that_is_none_is_noted_with_sequence_and_row(convention, value, side):
@@ -167,13 +156,6 @@ def test_a_number_that_is_none_is_noted_with_sequence_and_row(convention, value,
     assert note.startswith("Deer, row 4: NaN or inf, in 1 rows; ")
     assert (CONVENTIONS[convention].bad_boxes in note) == (side == "result")
     assert np.isfinite(list(report.numbers.values())).all()
-
-
-def test_a_header_names_file_and_row(tmp_path):
-    (tmp_path / "Deer.txt").write_text("x,y,w,h\n1,2,3,4\n")
-    np.savetxt(tmp_path / "Dog.txt", TRUTH, delimiter=",")
-    report = score_results("otb", read_results(tmp_path), {"Deer": Truth(TRUTH), "Dog": Truth(TRUTH)}, None)
-    assert "Deer.txt, row 1" in report.skipped["Deer"]
 
 
 def test_the_command_prints_one_object_and_fails_when_a_sequence_was_skipped(tmp_path):

@@ -77,12 +77,6 @@ def test_two_targets_of_one_video_are_one_cluster():
     assert estimate(values, clusters=list("abcdef")) == estimate(values)
 
 
-def test_a_shift_moves_the_mean_alone():
-    e = estimate(crossed(np.random.default_rng(4), 3, 9, 1, 1, 1))
-    moved = e.shifted(2.1)
-    assert moved.mean == e.mean + 2.1 and moved.error == e.error and moved.freedom == e.freedom
-
-
 @pytest.mark.parametrize(
     ("mean", "error", "expected"),
     [
