@@ -1,5 +1,6 @@
 # make book      install, train at the laptop protocol, execute the notebooks, build the pages
 # make preview   the same pages from runs of seconds (and recorded results), no long training
+# make pdf       the built pages as one PDF, by Chromium and without LaTeX: _build/socl.pdf
 # make test      the fast tests      make test-all  slow ones too
 PYTHON ?= python3.11
 PROTOCOL ?= laptop
@@ -13,7 +14,7 @@ export OMP_WAIT_POLICY := PASSIVE
 # Beside the runs, for `make clean` to find; without it, caches are in the platform's folder for them.
 export SOCL_CACHE ?= $(CURDIR)/cache
 
-.PHONY: book preview test test-all install bench clean
+.PHONY: book preview pdf test test-all install bench clean
 
 book: install
 	@socl book make --protocol $(PROTOCOL) --cores $(CORES)
@@ -21,6 +22,9 @@ book: install
 
 preview:
 	@$(MAKE) --no-print-directory book PROTOCOL=smoke
+
+pdf: install
+	@socl book pdf
 
 test: install
 	@pytest

@@ -74,6 +74,14 @@ def build(
     build_pages()
 
 
+@book_app.command("pdf")
+def pdf() -> None:
+    """Print the built pages to _build/socl.pdf; needs Chromium, and no LaTeX."""
+    from socl_book.pdf import write_pdf
+
+    print(f"printed: {write_pdf()}")
+
+
 @app.command()
 def table(
     name: Annotated[

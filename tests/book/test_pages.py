@@ -8,6 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from socl_book.pdf import write_pdf
+
 ROOT = Path(__file__).parents[2]
 BOOK = Path(os.environ.get("SOCL_BOOK") or ROOT / "_build" / "html")
 GENERATED = {"genindex.html", "search.html", "py-modindex.html"}
@@ -117,6 +119,12 @@ def test_the_first_page_shows_a_tracker_at_work(open_page, theme):
     term = page.locator("main a.term").first
     assert term.get_attribute("title") and has_id(BOOK / "glossary.html", term.get_attribute("href").partition("#")[2])
     assert (heard.asked, heard.errors) == ([], [])
+
+
+def test_the_book_prints_as_one_file(chromium, tmp_path):
+    out = write_pdf(BOOK, tmp_path / "book.pdf")
+    assert out.read_bytes().startswith(b"%PDF") and out.stat().st_size > 1_000_000
+    assert not (BOOK / "executed" / "print.html").exists()
 
 
 def has_id(path, name) -> bool:
