@@ -45,14 +45,17 @@ def _status_line(row: dict) -> str:
 def _describe(run) -> dict:
     """What `status` tells of a run."""
     spec, state, reasons = run.read("spec.json"), run.state, run.staleness()
-    row = {name: spec[name] for name in ("protocol", "method", "seed")} | {"run": run.id, "changed": reasons}
+    named = {name: spec.get(name) for name in ("protocol", "method")}
+    if not all(isinstance(value, str) for value in named.values()):
+        raise DataError(f"{run.folder / 'spec.json'} names no protocol and method; delete {run.folder}")
+    row = named | {"seed": spec.get("seed"), "run": run.id, "changed": reasons}
     row["state"] = "stale" if state == "ok" and reasons else state
     # A clock that was set back would make it negative.
     row["hours"] = max(0.0, round((time.time() - run.since) / 3600, 2)) if run.since else None
     if state == "ok":
-        row["auc"] = {name: round(100 * mean["auc"], 1) for name, mean in run.read("result.json")["mean"].items()}
+        row["auc"] = {name: round(100 * mean["auc"], 1) for name, mean in run.means().items() if "auc" in mean}
     elif state == "failed":
-        row["cause"] = run.read("state.json")["cause"]
+        row["cause"] = str(run.read("state.json").get("cause"))
     return row
 
 

@@ -69,8 +69,8 @@ def train(
         work(run, spec, device)
         if distributed.rank():
             return
-    for name, mean in run.read("result.json")["mean"].items():
-        print(f"{name}: AUC {100 * mean['auc']:.1f}, precision {100 * mean['precision']:.1f}")
+    for name, mean in run.means().items():
+        print(f"{name}: {_percent(mean)}")
     if not (weights := out / "weights.safetensors").exists():
         return
     print(f"weights: {weights}")

@@ -22,8 +22,9 @@ def in_workers(function: Callable, jobs: list, workers: int, label: str, unit: s
     cv2.setNumThreads(1)
     try:
         with ProcessPoolExecutor(min(workers, len(jobs)), multiprocessing.get_context("fork"), _start_worker) as pool:
+            futures = [pool.submit(function, job) for job in jobs]
             try:
-                return list(tqdm(pool.map(function, jobs), total=len(jobs), desc=label, unit=unit, mininterval=1))
+                return [future.result() for future in tqdm(futures, desc=label, unit=unit, mininterval=1)]
             except BaseException:  # an interrupt, or a job that failed: the others are not waited for
                 for process in multiprocessing.active_children():
                     process.terminate()

@@ -124,7 +124,7 @@ class SoclTraining(SiameseTraining, PointLabels):
 class BoxTraining(SiameseTraining, BoxLabels):
     """Training of SiamFC from boxes."""
 
-    radius: float = Field(16.0, gt=0, description="radius of positives in pixels")
+    radius: float = Field(16.0, gt=0, le=1e6, description="radius of positives in pixels")
 
     @model_validator(mode="after")
     def _crop_has_negatives(self):

@@ -69,6 +69,13 @@ class Run:
     def _remedy(self) -> str:
         return f"Delete {self.folder.absolute()} to have the run done again"
 
+    def means(self) -> dict[str, dict[str, float]]:
+        """Mean scores of a finished run by data set. Raises `DataError` where they are missing or damaged."""
+        found = self.read("result.json").get("mean")
+        if not isinstance(found, dict) or not all(isinstance(mean, dict) for mean in found.values()):
+            raise DataError(f"{self.folder / 'result.json'} holds no means. {self._remedy}")
+        return found
+
     def write(self, name: str, content: dict) -> None:
         write_atomic(self.folder / name, json.dumps(content, indent=1) + "\n")
 
