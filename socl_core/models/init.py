@@ -18,7 +18,8 @@ OWN = "backbone."  # how a run's weights call those of its backbone
 def draw_weights(network: nn.Module) -> None:
     """Draws the weights of all convolutions by He et al. (2015), with biases of zero."""
     for module in network.modules():
-        if isinstance(module, nn.Conv2d):
+        # Where there are shapes alone, nothing is drawn: torch would import its compiler for it, which takes a second.
+        if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)

@@ -12,7 +12,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from skimage.segmentation import felzenszwalb
 
 from socl_core.errors import DataError, UsageError, known
 from socl_core.prior import cues
@@ -84,6 +83,8 @@ def _rectangles(boxes: np.ndarray, width: int, height: int) -> tuple[torch.Tenso
 
 def superpixels(image: np.ndarray) -> np.ndarray:
     """Superpixels (H, W) of Felzenszwalb and Huttenlocher, about as many whatever the size of the image."""
+    from skimage.segmentation import felzenszwalb  # it takes a quarter of a second, which tracking is spared
+
     return felzenszwalb(image, scale=150, sigma=0.5, min_size=max(4, image.shape[0] * image.shape[1] // 600))
 
 

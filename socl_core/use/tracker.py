@@ -17,7 +17,6 @@ from socl_core.models.device import Compute, threads
 from socl_core.runs.weights import read_weights, weights_spec
 from socl_core.use import SHIPPED
 from socl_core.use.confidence import confidence
-from socl_core.use.start import boxes_of_click
 
 LOST = 0.3  # confidence below which `Tracker.update` says that the target is not found
 
@@ -121,7 +120,11 @@ class Tracker:
         start = np.asarray(start, np.float64)
         if start.shape not in ((2,), (4,)):
             raise UsageError(f"expected a box x,y,w,h or a point x,y to start from, found {start.tolist()}")
-        self.box = boxes_of_click(image, start)[0] if len(start) == 2 else start
+        self.box = start
+        if len(start) == 2:
+            from socl_core.use.start import boxes_of_click  # half a second, which a start from a box is spared
+
+            self.box = boxes_of_click(image, start)[0]
         with threads(1):
             self.inner.init(image, self.box)
         self.confidence = 1.0
