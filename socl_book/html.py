@@ -10,10 +10,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from socl_book.provenance import command
-from socl_book.records import Result
+from socl_book.records import Result, result_of
 from socl_book.results import SOURCES, Results
 from socl_book.tables import Cell, Claim, Table
-from socl_book.verdicts import Judgement, gains, judge, judgements
+from socl_book.verdicts import Judgement, gains, judge, judgements, run_of_maps
 from socl_core.scoring.statistics import Estimate
 
 
@@ -177,18 +177,31 @@ def sequences_html(trackers: dict[str, dict[str, dict]], label: str) -> str:
 
 
 def _lines(judged: list[Judgement], results: Results, place: str) -> list[tuple[Judgement, Number | None]]:
-    """Judgements with their numbers, and the runs of both sides; a claim about maps has no runs of its own."""
+    """Judgements with their numbers, and the runs behind them."""
     lines = []
     for each in judged:
         claim, d, source, number = each.claim, each.difference, each.source, None
         if d:
-            cells = [*claim.above, *claim.below]
             over, name = "over videos" if claim.measure else _seeds(d.seeds), results.name_of(source)
-            sides = {f"{cell.row}, {cell.column}": results.runs_of(cell, source) for cell in cells}
             words = f"{claim.text}: {d.mean:+.1f} points, 95 % interval {d.low:+.1f} to {d.high:+.1f}, {over}, {name}"
+            words += f"; measured again by: socl claims --protocol {results.protocol}" if claim.measure else ""
+            sides = _sides(claim, results, source)
             number = Number(d, source, name, over, words, sides, place + claim.section + claim.text)
         lines.append((each, number))
     return lines
+
+
+def _sides(claim: Claim, results: Results, source: str) -> dict[str, list[Result]]:
+    """The runs of both sides of a claim; of one about maps, the run of their network, if they have one."""
+    if claim.measure:
+        run = run_of_maps(claim.measure, results.protocol)
+        return {"network of the maps": [result_of(run)]} if run else {}
+    sides = {}
+    for cells in (claim.above, claim.below):
+        where = cells[0].column if len(cells) == 1 else f"{len(cells)} columns"
+        runs = {run.id: run for cell in cells for run in results.runs_of(cell, source)}
+        sides[f"{cells[0].row}, {where}"] = [*runs.values()]
+    return sides
 
 
 def _seeds(n: int) -> str:

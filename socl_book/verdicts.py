@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from socl_book.evidence import clip_evidence, sample_evidence
+from socl_book.records import result_of
 from socl_book.results import Results
 from socl_book.tables import Claim, Table, all_tables, build_seeds
 from socl_core import data
@@ -125,14 +126,18 @@ def _clip(protocol: str) -> dict[str, list[float]]:
     return _remembered(key, lambda: clip_evidence(_test_videos(videos)))
 
 
+def run_of_maps(name: str, protocol: str) -> Run | None:
+    """The finished run whose network made the maps of a measure; None for maps that need no network."""
+    run = Run.of(make_spec(protocol, "socl-siam", seed=build_seeds(protocol)[0]))
+    return run if name.startswith("samples") and run.state == "ok" else None
+
+
 def _samples(protocol: str) -> dict[str, list[float]]:
-    spec = make_spec(protocol, "socl-siam", seed=build_seeds(protocol)[0])
-    run = Run.of(spec)
-    if run.state != "ok":
+    if not (run := run_of_maps("samples", protocol)):
         return {}
 
     def measure_samples():
-        compute = Compute.choose()
+        compute, spec = Compute.choose(), result_of(run).spec
         network = read_weights(run.folder / "weights.safetensors", compute)
         return sample_evidence(_test_videos(spec.test_videos), network, spec, compute)
 
