@@ -10,7 +10,16 @@ from socl_book.widgets.source import script, style
 from socl_core.errors import UsageError
 from socl_core.geometry import SEARCH
 from socl_core.models.alexnet import GRID
-from socl_core.prior.top import LATTICE, clip_level, clip_scores, entropy, mass_inside, scores_at_cells, softmax_map
+from socl_core.prior.top import (
+    LATTICE,
+    check_eta,
+    clip_level,
+    clip_scores,
+    entropy,
+    mass_inside,
+    scores_at_cells,
+    softmax_map,
+)
 
 CELLS = GRID.cells(SEARCH)  # along one side of the feature grid of a search crop
 PLACES = CELLS * GRID.stride // LATTICE  # along one side of the score map that these cells cover
@@ -48,9 +57,7 @@ class EtaWidget(anywidget.AnyWidget):
 
     @traitlets.validate("eta")
     def _valid_eta(self, proposal):
-        if not 0 < proposal["value"] <= 1:
-            raise UsageError(f"eta: expected 0 < eta <= 1, found {proposal['value']}")
-        return proposal["value"]
+        return check_eta(proposal["value"])
 
     @traitlets.validate("temperature")
     def _valid_temperature(self, proposal):

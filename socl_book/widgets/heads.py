@@ -5,11 +5,7 @@ import numpy as np
 import traitlets
 
 from socl_book.widgets.source import script, style
-from socl_core.errors import UsageError
 from socl_core.scoring.metrics import iou
-
-CLIP = {"name", "size", "frames", "truth", "runs"}
-RUN = {"tracker", "head", "boxes", "response", "similarity"}
 
 
 class HeadsWidget(anywidget.AnyWidget):
@@ -23,8 +19,6 @@ class HeadsWidget(anywidget.AnyWidget):
         runs    list of dicts: tracker (its name), head (bool), boxes (N of them), response and similarity: N maps,
                 each a dict of grid (cells along a side), region [x, y, w, h] that they cover, and values in percent
     tracker, head: the run that is shown. frame: index into `frames`.
-
-    Raises `UsageError` for a clip that is incomplete, or whose parts differ in length.
     """
 
     _esm = script("heads.js")
@@ -36,7 +30,6 @@ class HeadsWidget(anywidget.AnyWidget):
     frame = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, clip: dict, **traits):
-        check_clip(clip)
         super().__init__(clip=clip, **({"tracker": clip["runs"][0]["tracker"]} | traits))
 
     @staticmethod
@@ -51,18 +44,3 @@ class HeadsWidget(anywidget.AnyWidget):
             for box, truth in zip(run["boxes"], clip["truth"])
         ]
         return {"overlap": overlaps[frame], "mean": float(np.mean([o for o in overlaps if o is not None]))}
-
-
-def check_clip(clip: dict) -> None:
-    """Raises `UsageError` unless a clip is complete and has as many boxes and maps as frames."""
-    if missing := CLIP - clip.keys():
-        raise UsageError(f"clip for HeadsWidget: {', '.join(sorted(missing))} missing")
-    count = len(clip["frames"])
-    if not count or not clip["runs"]:
-        raise UsageError("clip for HeadsWidget: expected at least one frame and one run")
-    for run in clip["runs"]:
-        if missing := RUN - run.keys():
-            raise UsageError(f"run for HeadsWidget: {', '.join(sorted(missing))} missing")
-        for part, rows in (("truth", clip["truth"]), *((name, run[name]) for name in RUN - {"tracker", "head"})):
-            if len(rows) != count:
-                raise UsageError(f"clip for HeadsWidget: expected {count} of {part}, one a frame, found {len(rows)}")

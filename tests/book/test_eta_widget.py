@@ -124,8 +124,6 @@ def test_mistakes_are_named(widget):
         EtaWidget([good], eta=0)
     for temperature in (0, -1, float("inf"), float("nan")):
         with pytest.raises(UsageError, match="expected a positive number"):
-            EtaWidget([good], temperature=temperature)
-        with pytest.raises(UsageError, match="expected a positive number"):
             EtaWidget.compute(widget.frames[0], 0.1, 0, temperature)
 
 
