@@ -17,7 +17,6 @@ import torch
 
 from socl_core import data
 from socl_core.models.device import Compute
-from socl_core.runs.pipeline import make_tracker
 from socl_core.runs.weights import read_weights, weights_spec
 from socl_core.scoring.evaluation import track_together
 
@@ -47,7 +46,7 @@ def main() -> None:
     ]
     print(f"{compute.describe()}; medians of {ROUNDS} rounds of {len(videos)} videos, {FRAMES} frames each")
     for file in sorted(WEIGHTS.glob("*.safetensors")):
-        tracker = make_tracker(weights_spec(file), read_weights(file, compute), compute)
+        tracker = weights_spec(file).tracker(read_weights(file, compute), compute)
         for lanes in options.lanes:
             rounds = [(track(tracker, videos, 1), track(tracker, videos, lanes)) for _ in range(ROUNDS)]
             ratio = statistics.median(alone[0] / together[0] for alone, together in rounds)

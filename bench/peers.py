@@ -67,13 +67,12 @@ def run_all(makers: dict[str, Callable], targets: dict) -> dict:
 def our_makers() -> dict[str, Callable]:
     from socl_core.commands.options import SHIPPED
     from socl_core.models.device import Compute
-    from socl_core.runs.pipeline import make_tracker
     from socl_core.runs.weights import read_weights, weights_spec
 
     compute, makers = Compute.choose("cpu"), {}
     for name, file in SHIPPED.items():
         spec, network = weights_spec(file), read_weights(file, compute)
-        makers[name] = lambda spec=spec, network=network: make_tracker(spec, network, compute)
+        makers[name] = lambda spec=spec, network=network: spec.tracker(network, compute)
     return makers
 
 

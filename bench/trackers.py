@@ -52,7 +52,6 @@ def measure(makers: dict[str, Callable], frames: np.ndarray, box: np.ndarray) ->
 def our_makers() -> dict[str, Callable]:
     """Trackers of the package's weights, with the pyramid of templates too."""
     from socl_core.models.device import Compute
-    from socl_core.runs.pipeline import make_tracker
     from socl_core.runs.weights import read_weights, weights_spec
 
     compute, weights, makers = Compute.choose("cpu"), Path(__file__).parents[1] / "socl_core" / "weights", {}
@@ -63,7 +62,7 @@ def our_makers() -> dict[str, Callable]:
     ):
         file = weights / f"{name}.safetensors"
         spec, network = weights_spec(file).model_copy(update=changes), read_weights(file, compute)
-        makers[title] = lambda spec=spec, network=network: make_tracker(spec, network, compute)
+        makers[title] = lambda spec=spec, network=network: spec.tracker(network, compute)
     print(f"{compute.describe()}; processor time of one core, medians of {ROUNDS} rounds of {FRAMES} frames")
     return makers
 

@@ -15,7 +15,6 @@ from socl_core.data.video import ORANGE, draw_box
 from socl_core.geometry import EXEMPLAR, SEARCH
 from socl_core.methods.soft_samples import similarity_map
 from socl_core.models.device import Compute
-from socl_core.runs.pipeline import make_tracker
 from socl_core.runs.store import Run
 from socl_core.runs.training_set import CACHE
 from socl_core.runs.weights import read_weights, weights_spec
@@ -76,7 +75,7 @@ def tracked_views(run: Run, sequence: Sequence, rows: range, scale: float, compu
     Similarity is the cosine of each cell with the mean feature of the target's cells in the first frame.
     """
     weights = run.folder / "weights.safetensors"
-    tracker = make_tracker(weights_spec(weights), read_weights(weights, compute), compute)
+    tracker = weights_spec(weights).tracker(read_weights(weights, compute), compute)
     tracker.init(sequence.frames[0], sequence.boxes[0])
     template = target_feature(tracker, sequence.frames[0])
     views: dict[str, list] = {"boxes": [], "response": [], "similarity": []}

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from socl_core import data, methods
+from socl_core import data
 from socl_core.data.files import append, write_atomic
 from socl_core.methods import distributed
 from socl_core.methods.batches import Batches
@@ -53,13 +53,13 @@ def work(run: Run, spec: RunSpec, device: str = "auto") -> None:
                 run.claim(spec)
                 if not (run.folder / "result.json").exists():
                     _train_and_evaluate(run, spec, compute, label)
-        elif methods.find(spec.method).network:  # it helps to train; the first process does all the rest
+        elif spec.network:  # it helps to train; the first process does all the rest
             trained_network(run, spec, compute, label)
 
 
 def _train_and_evaluate(run: Run, spec: RunSpec, compute: Compute, label: str) -> None:
     start, network = time.perf_counter(), None
-    if methods.find(spec.method).network:
+    if spec.network:
         network = trained_network(run, spec, compute, label)
     trained = time.perf_counter()
     scores = {name: evaluate_on(name, spec, network, compute, run, label) for name in spec.test}
@@ -135,11 +135,6 @@ def _line(entry: dict) -> str:
     return json.dumps(entry) + "\n"
 
 
-def make_tracker(spec: RunSpec, network: nn.Module | None, compute: Compute):
-    """The tracker of a spec, ready for `init`."""
-    return methods.find(spec.method).tracker(spec, network, compute)
-
-
 def evaluate_on(name: str, spec: RunSpec, network, compute: Compute, run: Run | None = None, label: str = "") -> dict:
     """Scores by sequence of a network, or of a method without one, on the evaluation split of a data set.
 
@@ -150,7 +145,7 @@ def evaluate_on(name: str, spec: RunSpec, network, compute: Compute, run: Run | 
     frames = sum(len(sequence) - first for sequence in sequences for first in start_frames(sequence, spec.starts))
     with tqdm(total=frames, desc=f"track {label} {name}", unit="frame", mininterval=1) as bar:
         return evaluate(
-            lambda: make_tracker(spec, network, compute),
+            lambda: spec.tracker(network, compute),
             sequences,
             run.boxes(name) if run else None,
             bar.update,

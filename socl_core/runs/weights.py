@@ -13,7 +13,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
-from socl_core import methods
 from socl_core.data.files import write_atomic
 from socl_core.data.reading import open_regular, read_bytes
 from socl_core.errors import DataError, SoclError, cause
@@ -55,13 +54,13 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], RunSpec]:
 def read_weights(path: Path, compute: Compute) -> nn.Module:
     """The network in a weights file. Raises `DataError` as `read_tensors`, and where it does not fit its spec."""
     tensors, spec = read_tensors(path)
-    if not (build := methods.find(spec.method).network):
+    if not spec.network:
         raise DataError(f"{path} names the method {spec.method}, which has no network")
     with torch.device("meta"):  # of any size it takes no memory, and the spec of a file is not to be trusted
-        expected = {name: tensor.shape for name, tensor in build(spec).state_dict().items()}
+        expected = {name: tensor.shape for name, tensor in spec.network().state_dict().items()}
     if bad := {n for n in expected.keys() | tensors.keys() if n not in tensors or tensors[n].shape != expected.get(n)}:
         raise DataError(f"{path} does not fit the network it names: tensor {min(bad)} is missing or of another shape")
-    network = build(spec)
+    network = spec.network()
     network.load_state_dict(tensors)
     return compute.module(network).eval()
 

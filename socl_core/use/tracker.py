@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from socl_core import methods
 from socl_core.data.video import read_frames
 from socl_core.errors import UsageError
 from socl_core.models.device import Compute, threads
@@ -93,7 +92,7 @@ def tracker_maker(weights: str | Path, device: str) -> Callable[[], object]:
     path = SHIPPED.get(str(weights), Path(weights))
     compute, spec = Compute.choose(device), weights_spec(path)
     network = read_weights(path, compute)
-    return lambda: methods.find(spec.method).tracker(spec, network, compute)
+    return lambda: spec.tracker(network, compute)
 
 
 class Tracker:
