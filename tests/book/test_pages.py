@@ -121,6 +121,19 @@ def test_the_first_page_shows_a_tracker_at_work(open_page, theme):
     assert (heard.asked, heard.errors) == ([], [])
 
 
+def test_a_number_on_two_pages_is_the_same():
+    home, results, card = (
+        (BOOK / "executed" / f"{name}.html").read_text() for name in ("home", "claims", "model_card")
+    )
+    said = re.search(r"AUC</a> of <strong>([\d.]+) %", home)[1]
+    for page in (results, card):
+        assert re.search(r"<td>SoCL-CF \(this book\)</td><td>clicks</td><td>([\d.]+) ", page)[1] == said
+    row = re.search(r"<tr[^>]*>\s*<td[^>]*><p>socl-cf, otb</p></td>\s*<td[^>]*><p>([\d.]+)</p>", card)
+    assert row[1] == said
+    clicks = re.search(r"learnt from ([\d,]+) clicks", home)[1]
+    assert f"composite: {clicks} frames in which the target is visible" in card
+
+
 def test_the_book_prints_as_one_file(chromium, tmp_path):
     out = write_pdf(BOOK, tmp_path / "book.pdf")
     assert out.read_bytes().startswith(b"%PDF") and out.stat().st_size > 1_000_000
