@@ -1,17 +1,25 @@
-"""The `socl` command and its errors: what a user can mend is printed alone, with exit status 2."""
+"""The `socl` command and its errors: each ends in one line. Exit status 2 is for what a user can mend, 1 for a fault of
+the program, whose traceback goes to a file."""
 
+import contextlib
 import os
+import re
 import signal
 import sys
+import tempfile
+import traceback
 from importlib.metadata import entry_points
+from typing import NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from socl_core.commands import compare, data, prior, runs, top, track, trackers
-from socl_core.errors import SoclError, UsageError, unknown
+from socl_core.commands.options import printable
+from socl_core.errors import SoclError, UsageError, cause, unknown
 
 EXTENSIONS = "socl.commands"  # group of entry points; each names a typer app of another package
+NO_MEMORY = re.compile("(not enough|out of|insufficient|allocate) memory", re.IGNORECASE)  # of torch and OpenCV
 missing_packages: list[str] = []  # why extensions could not be loaded
 
 
@@ -63,11 +71,41 @@ def main() -> None:
     # Before torch is imported: a thread that waits should not spin, or other work would slow it tenfold.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that half-written files are removed
+    for stream in (sys.stdout, sys.stderr):  # names of files need not be text, and not every terminal shows all
+        with contextlib.suppress(AttributeError):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        try:
+            app()
+        finally:
+            if sys.stdout:
+                sys.stdout.flush()
     except SoclError as error:
-        print(f"socl: {error}", file=sys.stderr)
-        sys.exit(2)
+        stop(2, str(error))
+    except OSError as error:
+        if sys.stdout and sys.stdout is sys.__stdout__:  # what is left to print would fail again
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        stop(2, f"{error.filename}: {cause(error)}" if error.filename else cause(error))
+    except Exception as error:
+        if isinstance(error, MemoryError) or NO_MEMORY.search(str(error)):
+            stop(2, f"not enough memory: {cause(error)}; smaller images, networks or batches need less")
+        stop(1, f"a fault of the program, {type(error).__name__}: {cause(error)}; {_keep_traceback()}")
+
+
+def stop(status: int, message: str) -> NoReturn:
+    """Ends the command with a message."""
+    print(f"socl: {printable(message)}", file=sys.stderr)
+    sys.exit(status)
+
+
+def _keep_traceback() -> str:
+    """Writes where the present error came from to a file; says where that is."""
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="socl-", suffix=".txt", delete=False) as file:
+            file.write(f"{sys.argv}\n{traceback.format_exc()}")
+        return f"please report it with {file.name}"
+    except OSError:
+        return "please report it"
 
 
 if __name__ == "__main__":

@@ -82,7 +82,12 @@ def show(as_json: bool, content: object, lines: Iterable[str]) -> None:
     if as_json:
         lines = [json.dumps(content, indent=1)]
     for line in lines:
-        print(line.rstrip())
+        print(printable(line.rstrip()))
+
+
+def printable(text: str) -> str:
+    """A text whose control characters, which names of files and replies of servers may hold, are written as escapes."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def settings(pairs: list[str] | None) -> dict:
@@ -100,8 +105,8 @@ def yaml_value(text: str):
     """The value that a text stands for in YAML. Raises `UsageError` for one that is none."""
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise UsageError(f"'{text}' is no value; a bracket or quote may be missing") from None
+    except (yaml.YAMLError, ValueError, RecursionError):  # such as of a date that is none
+        raise UsageError(f"'{text[:60]}' is no value; a bracket or quote may be missing") from None
 
 
 def numbers(text: str, count: int, form: str) -> list[float]:

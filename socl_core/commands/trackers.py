@@ -89,7 +89,7 @@ def _start(init: str) -> dict:
         first = weights_spec(Path(path))
     except DataError:  # no weights of a run
         return {"init": str(path)}
-    return {"init": str(path), "backbone": first.backbone, "width": first.width}
+    return {"init": str(path)} | {name: getattr(first, name) for name in ("backbone", "width") if hasattr(first, name)}
 
 
 @app.command()

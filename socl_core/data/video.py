@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 
 from socl_core.data.files import image_files, require_regular
-from socl_core.data.reading import ImageFiles
+from socl_core.data.reading import ImageFiles, limit
 from socl_core.errors import DataError, UsageError
 
 # BGR; the orange is one that colour-blind readers can tell from other colours (Okabe and Ito).
 ORANGE, WHITE = (0, 159, 230), (255, 255, 255)
 COLOURS = (ORANGE, (233, 180, 86), (115, 158, 0), (66, 228, 240), (178, 114, 0), (0, 94, 213), (167, 121, 204))
 SPARE_FRAMES = 2  # that a header may count beyond those that a player shows
+MOST_FRAMES = 1 << 20  # of a video: twelve hours
 SPARE_MS = 1000  # that a header may run beyond the last frame, at most a twentieth: sound, or a frame rate that varies
 
 
@@ -51,10 +52,15 @@ def _filmed(number: int) -> Iterator[np.ndarray]:
 
 def _decoded(video: cv2.VideoCapture, source: Path, count: int) -> Iterator[np.ndarray]:
     """The frames of a video; at a bad end, a `DataError`. OpenCV itself says nothing of a file that is cut."""
-    read, last = 0, 0.0
+    read, last, most = 0, 0.0, limit("MOST_FRAMES", MOST_FRAMES)
     while video.grab():
         read, last = read + 1, video.get(cv2.CAP_PROP_POS_MSEC)
-        yield video.retrieve()[1]
+        whole, image = video.retrieve()
+        if not whole:
+            raise DataError(f"{source}: frame {read} cannot be decoded")
+        if read > most:
+            raise DataError(f"{source} has more than {most} frames; the variable SOCL_MOST_FRAMES allows more")
+        yield image
     end = 1000 * count / (video.get(cv2.CAP_PROP_FPS) or 25)
     if read < count - SPARE_FRAMES and last < end - min(SPARE_MS, end / 20):
         raise DataError(
