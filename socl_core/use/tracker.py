@@ -119,14 +119,13 @@ class Tracker:
         start = np.asarray(start, np.float64)
         if start.shape not in ((2,), (4,)):
             raise UsageError(f"expected a box x,y,w,h or a point x,y to start from, found {start.tolist()}")
-        self.box = start
         if len(start) == 2:
             from socl_core.use.start import boxes_of_click  # half a second, which a start from a box is spared
 
-            self.box = boxes_of_click(image, start)[0]
+            start = boxes_of_click(image, start)[0]
         with threads(1):
-            self.inner.init(image, self.box)
-        self.confidence = 1.0
+            self.inner.init(image, start)
+        self.box, self.confidence = start, 1.0
 
     def update(self, image: np.ndarray) -> tuple[bool, tuple[float, ...]]:
         """Whether the target is found in the next frame, and its box there.
