@@ -28,7 +28,7 @@ def track(
     point: Annotated[list[str] | None, typer.Option(help=POINT_HELP)] = None,
     out: Annotated[Path | None, typer.Option(help=OUT_HELP)] = None,
     weights: Weights = options.DEFAULT_WEIGHTS,
-    start: Annotated[int, typer.Option(min=0, help="Frame of the boxes and clicks, counted from 0.")] = 0,
+    start: Annotated[int, typer.Option(min=0, max=1 << 32, help="Frame of the boxes and clicks, counted from 0.")] = 0,
     stop_below: Annotated[float, typer.Option(min=0, max=1, help="Confidence below which a target is left.")] = 0.0,
     render: Annotated[Path | None, typer.Option(help="Also write an mp4 with the boxes drawn.")] = None,
     render_start: Annotated[

@@ -14,6 +14,7 @@ from socl_core.errors import DataError, UsageError
 # BGR; the orange is one that colour-blind readers can tell from other colours (Okabe and Ito).
 ORANGE, WHITE = (0, 159, 230), (255, 255, 255)
 COLOURS = (ORANGE, (233, 180, 86), (115, 158, 0), (66, 228, 240), (178, 114, 0), (0, 94, 213), (167, 121, 204))
+FARTHEST = 1e6  # pixels from the frame at which OpenCV can still draw
 SPARE_FRAMES = 2  # that a header may count beyond those that a player shows
 MOST_FRAMES = 1 << 20  # of a video: twelve hours
 SPARE_MS = 1000  # that a header may run beyond the last frame, at most a twentieth: sound, or a frame rate that varies
@@ -26,7 +27,7 @@ def read_frames(source: str | Path) -> tuple[Iterator[np.ndarray], int]:
     Raises `DataError` when there is nothing to read and, after the last frame, when the file ends before its time.
     """
     kind, _, number = str(source).partition(":")
-    if kind == "camera" and number.isdecimal():
+    if kind == "camera" and number.isdecimal() and len(number) < 4:
         return _filmed(int(number)), 0
     source = Path(source)
     if source.is_dir():
@@ -81,7 +82,7 @@ def draw_box(image: np.ndarray, box, colour=ORANGE, text: str = "") -> np.ndarra
     """A copy of an image with a box drawn on it; nothing is drawn for a box that is not finite."""
     image = image.copy()
     if np.isfinite(box).all():
-        x, y, w, h = np.asarray(box, np.float64)
+        x, y, w, h = np.clip(np.asarray(box, np.float64), -FARTHEST, FARTHEST)
         corners = tuple(int(round(v)) for v in (x, y)), tuple(int(round(v)) for v in (x + w - 1, y + h - 1))
         cv2.rectangle(image, *corners, (0, 0, 0), 4)
         cv2.rectangle(image, *corners, colour, 2)

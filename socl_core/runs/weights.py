@@ -46,7 +46,7 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], RunSpec]:
         raise DataError(f"{path} is damaged: {cause(error)}") from error
     if digest != _digest(tensors, text):
         raise DataError(f"{path} is damaged: its checksum differs; train again, or fetch the file again")
-    if bad := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
+    if bad := [name for name, tensor in tensors.items() if not tensor.double().isfinite().all()]:
         raise DataError(f"{path}: tensor {bad[0]} holds NaN or inf; nothing can be tracked with it")
     return tensors, spec
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from socl_core.data.files import read_boxes, read_labels, write_atomic, write_boxes
 from socl_core.data.layouts import got10k, lasot, otb
+from socl_core.data.reading import open_regular
 from socl_core.errors import DataError, UsageError, unknown
 from socl_core.scoring.conventions import Truth, find_convention, in_files, score_sequence, summary
 
@@ -91,9 +92,9 @@ def _npz_truth(path: Path) -> dict[str, Truth]:
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    damage = (OSError, ValueError, EOFError, AttributeError, TypeError, MemoryError, zipfile.BadZipFile, zlib.error)
+    damage = (DataError, ValueError, EOFError, AttributeError, TypeError, MemoryError, zipfile.BadZipFile, zlib.error)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with open_regular(path) as file, np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name].astype(np.float64, casting="same_kind") for name in arrays.files}
     except damage:
         expected = "a folder of <sequence>.txt, a line x,y,w,h each frame, or an npz with one array a sequence"
