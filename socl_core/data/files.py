@@ -34,7 +34,7 @@ def write_atomic(path: Path | str, content: bytes | str) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise DataError(f"cannot write {path}: {cause(error)}") from error
+        raise DataError(f"cannot write {path}: {cause(error)}; choose another place, or make room") from error
     finally:
         if os.path.exists(temporary):  # whatever went wrong, an interrupt included
             temporary.unlink()
@@ -52,7 +52,7 @@ def append(path: Path, text: str) -> None:
         with open(path, "a") as file:
             file.write(text)
     except OSError as error:
-        raise DataError(f"cannot write {path}: {cause(error)}") from error
+        raise DataError(f"cannot write {path}: {cause(error)}; choose another place, or make room") from error
 
 
 def write_boxes(path: Path | str, boxes: np.ndarray) -> None:
