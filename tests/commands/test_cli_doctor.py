@@ -11,7 +11,7 @@ def test_what_is_there_is_told_and_what_is_wrong_ends_with_2(tmp_path, monkeypat
     otb_sequence(tmp_path / "otb", "Dog")
     done = socl("doctor", "--data-root", tmp_path, cwd=tmp_path)
     assert done.returncode == 0 and "WRONG" not in done.stdout, done.stdout
-    for words in ("Python 3.", "9 frames of H.264", "socl-cf is whole", "composite, otb", "GB free", "tiny run"):
+    for words in ("Python 3.", "9 frames of H.264", "socl-cf is whole", "otb, composite in", "GB free", "tiny run"):
         assert words in done.stdout
     assert not (tmp_path / "runs").exists()
     monkeypatch.setattr(doctor, "NEEDED_GB", 1e9)
