@@ -157,8 +157,76 @@ def page_of(widget, page):
     return page
 
 
+def compare_with_python(widget, frames: list[dict], etas, temperatures=(0, -0.5, 1)) -> None:
+    """Every eta, places of the click and temperatures on every frame of a shown eta widget: the numbers of Python.
+
+    temperatures: logarithms to base 10.
+    """
+    slider, temperature = (widget.locator("input[type=range]").nth(i) for i in range(2))
+    box, handle = widget.locator("input[type=checkbox]"), widget.locator("button.handle")
+    for index, frame in enumerate(frames):
+        widget.locator("select").select_option(str(index))
+        for percent in etas:
+            slide(slider, percent)
+            assert equals_python(widget, frame)["eta"] == pytest.approx(
+                percent / 100 or 1 / frame["places"] ** 2, abs=1e-15
+            )
+        box.check()
+        for log in temperatures:
+            slide(temperature, log)
+            assert equals_python(widget, frame)["temperature"] == pytest.approx(10**log, rel=1e-12)
+        box.uncheck()
+        assert equals_python(widget, frame)["temperature"] == 1
+        if len(frame["points"]) > 1:
+            seen = set()
+            for key in ("ArrowRight", "ArrowDown", "ArrowDown", "ArrowLeft", "ArrowLeft", "ArrowUp"):
+                handle.press(key)
+                seen.add(equals_python(widget, frame)["point"])
+            assert len(seen) > 3, "the arrow keys do not move the click"
+            handle.press("Home")
+            assert equals_python(widget, frame)["point"] == 0
+
+
+def slide(slider, value) -> None:
+    slider.evaluate("(s, v) => { s.value = v; s.dispatchEvent(new Event('input')) }", str(value))
+
+
+def equals_python(widget, frame: dict) -> dict[str, float]:
+    """What an eta widget shows, equal to Python to 1e-6."""
+    shown = {name: float(text or "nan") for name, text in widget.evaluate("w => ({...w.dataset})").items()}
+    expected = EtaWidget.compute(frame, shown["eta"], int(shown["point"]), shown["temperature"])
+    for name, value in expected.items():
+        value = float("nan") if value is None else value
+        assert shown[name] == pytest.approx(value, rel=1e-6, abs=1e-6, nan_ok=True), (name, shown)
+    return shown
+
+
+def check_pictures(page, widget: str, count: int) -> None:
+    """Each of a widget's pictures has words, and a page of 400 px need not be scrolled sideways."""
+    page.locator(widget).wait_for()
+    words = [picture.get_attribute("aria-label") for picture in page.locator(f"{widget} [role=img]").all()]
+    assert len(words) == count and all(words)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+def press_and_watch(page, widget) -> None:
+    """Move the slider by keyboard: the number, the map and the words must change."""
+
+    def seen():
+        pixels = widget.locator("canvas").last.evaluate("c => c.toDataURL()")
+        return widget.get_attribute("data-entropy"), pixels, widget.locator("dd").nth(2).inner_text()
+
+    page.wait_for_timeout(100)  # the crop is decoded
+    before = seen()
+    widget.locator("input[type=range]").first.focus()
+    for _ in range(8):
+        page.keyboard.press("ArrowRight")
+    after = seen()
+    assert all(a != b for a, b in zip(before, after))
+
+
 @pytest.mark.browser
-def test_numbers_equal_python(open_page, standalone, widget, compare_with_python):
+def test_numbers_equal_python(open_page, standalone, widget):
     page, heard = open_page(standalone)
     shown = page.locator(".socl-eta")
     shown.wait_for()
@@ -167,7 +235,7 @@ def test_numbers_equal_python(open_page, standalone, widget, compare_with_python
 
 
 @pytest.mark.browser
-def test_keyboard_moves_everything(open_page, standalone, press_and_watch):
+def test_keyboard_moves_everything(open_page, standalone):
     page, heard = open_page(standalone)
     shown = page.locator(".socl-eta")
     shown.wait_for()
@@ -217,6 +285,6 @@ def test_the_click_is_dragged_to_the_nearest_place(open_page, standalone, widget
 
 
 @pytest.mark.browser
-def test_every_picture_has_words_and_fits_400_px(open_page, standalone, check_pictures):
+def test_every_picture_has_words_and_fits_400_px(open_page, standalone):
     page, _ = open_page(standalone, width=400)
     check_pictures(page, ".socl-eta", 7)

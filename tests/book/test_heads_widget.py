@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from test_eta_widget import image, page_of
+from test_eta_widget import check_pictures, image, page_of
 
 from socl_book.widgets.heads import HeadsWidget
 
@@ -104,6 +104,6 @@ def test_it_plays_and_the_keyboard_stops_it(open_page, standalone):
 
 
 @pytest.mark.browser
-def test_every_picture_has_words_and_fits_400_px(open_page, standalone, check_pictures):
+def test_every_picture_has_words_and_fits_400_px(open_page, standalone):
     page, _ = open_page(standalone, width=400)
     check_pictures(page, ".socl-heads", 4)

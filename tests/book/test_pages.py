@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from test_eta_widget import compare_with_python, press_and_watch
 
 from socl_book.pdf import write_pdf
 
@@ -168,7 +169,7 @@ def test_no_resource_is_named_outside(path):
     assert [tag for tag in outside if 'rel="canonical"' not in tag] == []
 
 
-def test_eta_widget_on_its_page(open_page, compare_with_python, press_and_watch):
+def test_eta_widget_on_its_page(open_page):
     path = BOOK / "executed" / "top_maps.html"
     if path not in PAGES:
         pytest.skip("the book has no page top_maps")
