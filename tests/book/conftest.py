@@ -1,11 +1,19 @@
-"""System Chromium with no network, for the tests of pages."""
+"""What tests of the book share: an empty store, a finished run, and system Chromium with no network."""
 
+import json
 import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
+from fakes import fake_run
+
+from socl_book import records
+from socl_book.tables import find_table
+from socl_core.data.files import write_boxes
+from socl_core.runs.store import Run
 
 FLAGS = [
     "--headless",
@@ -32,6 +40,25 @@ class Heard:
     asked: list[str] = field(default_factory=list)  # addresses outside the machine
     failed: list[str] = field(default_factory=list)  # local files that are not there
     errors: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def empty(tmp_path, monkeypatch):
+    """An empty store and no records; a build has the seeds 0, 1 and 2."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(records, "RECORDED", tmp_path / "recorded")
+    monkeypatch.setattr("socl_book.results.build_seeds", lambda protocol: [0, 1, 2])
+
+
+@pytest.fixture
+def finished(empty):
+    """A finished run of the first cell of Table 2 with its log and boxes, and its result."""
+    result = fake_run(find_table("2").cells[0], 0, [40, 60])
+    run, steps = Run.of(result.spec), range(1, result.spec.steps + 1)
+    lines = [json.dumps({"step": step, "loss": 1 / step, "more": 0}) + "\n" for step in steps]
+    (run.folder / "log.jsonl").write_text("".join(lines))
+    write_boxes(run.folder / "boxes" / "composite" / "s0.txt", np.array([[1, 2, 3, 4.4], [np.nan] * 4, [1, 2, 3, 4]]))
+    return run, result
 
 
 @pytest.fixture(scope="session")

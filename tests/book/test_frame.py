@@ -3,20 +3,13 @@
 import pytest
 from fakes import fake_run
 
-from socl_book import records, tables
+from socl_book import tables
 from socl_book.records import record
 from socl_book.results import COLUMNS, SOURCES, read_results
 from socl_book.tables import find_table
 
 BOX, OURS = find_table("2").cell("Box-Siam", "110h"), find_table("2").cell("SoCL-Siam", "110h")
-
-
-@pytest.fixture(autouse=True)
-def empty(tmp_path, monkeypatch):
-    """An empty store and no records; a build has the seeds 0, 1 and 2."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(records, "RECORDED", tmp_path / "recorded")
-    monkeypatch.setattr("socl_book.results.build_seeds", lambda protocol: [0, 1, 2])
+pytestmark = pytest.mark.usefixtures("empty")
 
 
 def test_a_score_is_a_row():
@@ -62,9 +55,9 @@ def test_a_difference_is_paired_by_seed_and_sequence():
     for seed, value in ((1, 58), (0, 48)):
         fake_run(BOX, seed, [value, value + 1, 99])
     results = read_results("smoke")
-    d = results.difference(OURS, BOX, "build")
+    d = results.difference((OURS,), (BOX,), "build")
     assert (d.mean, d.low, d.high, d.seeds) == pytest.approx((2, 2, 2, 2))
-    assert results.difference(OURS, BOX, "recorded") is None
+    assert results.difference((OURS,), (BOX,), "recorded") is None
 
 
 def test_ao_pools_frames_and_the_others_weigh_sequences_alike():

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 from fakes import HOSTILE, fake_run
 from typer.testing import CliRunner
@@ -12,30 +11,10 @@ from socl_book import records
 from socl_book.records import LOGGED, kept, read_records, read_result, record, recorded_file, result_of, write_records
 from socl_book.tables import all_tables, find_table
 from socl_core.commands.main import app
-from socl_core.data.files import write_boxes
 from socl_core.errors import DataError
 from socl_core.runs.store import Run
 
 CELL, OTHER = find_table("2").cells[:2]
-
-
-@pytest.fixture
-def empty(tmp_path, monkeypatch):
-    """An empty store and no records."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(records, "RECORDED", tmp_path / "recorded")
-
-
-@pytest.fixture
-def finished(empty):
-    """A finished run with its log and boxes, and its result."""
-    result = fake_run(CELL, 0, [40, 60])
-    run = Run.of(result.spec)
-    steps = result.spec.steps
-    lines = [json.dumps({"step": step, "loss": 1 / step, "more": 0}) + "\n" for step in range(1, steps + 1)]
-    (run.folder / "log.jsonl").write_text("".join(lines))
-    write_boxes(run.folder / "boxes" / "composite" / "s0.txt", np.array([[1, 2, 3, 4.4], [np.nan] * 4, [1, 2, 3, 4]]))
-    return run, result
 
 
 def test_a_record_is_the_result_with_a_short_log_and_boxes(finished):

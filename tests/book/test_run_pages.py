@@ -5,12 +5,11 @@ import re
 import shlex
 from pathlib import Path
 
-import numpy as np
 import pytest
 from fakes import HOSTILE, fake_run
 from typer.testing import CliRunner
 
-from socl_book import records, run_pages
+from socl_book import run_pages
 from socl_book.html import claims_words, missing_box, sequences_html, table_html, verdicts_html
 from socl_book.provenance import command
 from socl_book.records import Provenance, Repeat
@@ -18,9 +17,7 @@ from socl_book.results import Results, read_results
 from socl_book.run_pages import Shown, index_page, run_page
 from socl_book.tables import Claim, find_table
 from socl_core.commands.main import app
-from socl_core.data.files import write_boxes
 from socl_core.runs.spec import make_spec
-from socl_core.runs.store import Run
 
 SPECS = [
     make_spec("laptop", "socl-siam"),
@@ -46,19 +43,6 @@ def test_the_command_leads_to_the_same_spec(spec, tmp_path, monkeypatch):
     assert program == "socl"
     CliRunner().invoke(app, words, catch_exceptions=False)
     assert done == [spec]
-
-
-@pytest.fixture
-def finished(tmp_path, monkeypatch):
-    """One finished run behind Table 2 with its log and boxes, its result, and nothing recorded."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(records, "RECORDED", tmp_path / "recorded")
-    result = fake_run(TABLE.cells[0], 0, [40, 60])
-    run = Run.of(result.spec)
-    lines = [json.dumps({"step": step, "loss": 1 / step}) + "\n" for step in range(1, result.spec.steps + 1)]
-    (run.folder / "log.jsonl").write_text("".join(lines))
-    write_boxes(run.folder / "boxes" / "composite" / "s0.txt", np.ones((3, 4)))
-    return run, result
 
 
 def shown(result) -> Shown:

@@ -130,8 +130,8 @@ def test_a_killed_job_is_done_by_the_same_command(slurm, tmp_path, monkeypatch):
     methods = ("mil", "random-siam", "socl-siam")
     specs = [next(spec for spec in wanted_specs("smoke") if spec.method == method) for method in methods]
     runs = [Run.of(spec) for spec in specs]
-    command = "snakemake --profile profiles/slurm --config protocol=smoke --rerun-incomplete --nolock".split()
-    command += [str(run.folder / "result.json") for run in runs]
+    command = ["snakemake", "--profile", "profiles/slurm", "--config", "protocol=smoke", "--rerun-incomplete"]
+    command += ["--nolock", *(str(run.folder / "result.json") for run in runs)]
 
     first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     end = time.monotonic() + 240

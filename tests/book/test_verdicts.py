@@ -17,14 +17,7 @@ from socl_book.verdicts import as_data, gains, judge
 from socl_core.commands.main import app
 
 HEAD = find_table("3").claims[0]
-
-
-@pytest.fixture(autouse=True)
-def empty(tmp_path, monkeypatch):
-    """An empty store and no records; a build has two seeds."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(records, "RECORDED", tmp_path / "recorded")
-    monkeypatch.setattr("socl_book.results.build_seeds", lambda protocol: [0, 1])
+pytestmark = pytest.mark.usefixtures("empty")
 
 
 def run_both(claim, above, below, seeds=(0, 1)) -> None:
