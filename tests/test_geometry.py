@@ -84,13 +84,6 @@ def test_resample_is_the_loop(side, span, zoom, dx, dy):
     np.testing.assert_allclose(found[0, 0], slow_resample(image, zoom, dx, dy, offsets, span), atol=1e-9)
 
 
-def test_a_shift_moves_the_picture_right_and_down():
-    image = torch.zeros(1, 1, 31, 31)
-    image[..., 15, 15] = 1
-    found = resample(image, torch.arange(31) - 15.0, 31, torch.ones(1), torch.tensor([[4.0, -2.0]]))
-    assert torch.nonzero(found[0, 0] > 0.5).tolist() == [[13, 19]]
-
-
 @pytest.mark.parametrize("grid", [alexnet.GRID, resnet.GRID])
 def test_the_cells_cover_the_middle_of_a_centred_crop(grid):
     pixels = grid.centred(SEARCH)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fit_objectness import BINS, ENOUGH, Samples, fit, main, sample_windows
+from fit_objectness import BINS, Samples, fit, main, sample_windows
 from tiny import disc_video
 
 from socl_core.errors import DataError
@@ -58,18 +58,6 @@ def test_each_data_set_weighs_the_same():
     ratios = np.array(fit([many, few])["cues"]["ss"]["log_ratios"])
     alone = np.array(fit([few])["cues"]["ss"]["log_ratios"])
     assert ratios[-1] > 0.5 * alone[-1] > 0.5  # pooled windows would have the many drown the few
-
-
-def test_a_size_with_few_objects_does_not_count():
-    rng = np.random.default_rng(3)
-    good = samples(rng, 4000, size=np.full(4000, 4))
-    rare = Samples({cue: np.full(ENOUGH - 1, 99.0) for cue in CUES}, np.ones(ENOUGH - 1), np.full(ENOUGH - 1, 7))
-    joined = Samples(
-        {cue: np.concatenate([good.values[cue], rare.values[cue]]) for cue in CUES},
-        *(np.concatenate(pair) for pair in ((good.overlap, rare.overlap), (good.size, rare.size))),
-    )
-    last = fit([joined])["cues"]["ms"]["log_ratios"][-1]
-    assert abs(last) < 0.5  # the rare windows, all objects, all lie in the last bin
 
 
 def test_nothing_to_learn_is_an_error():

@@ -127,13 +127,6 @@ def test_mistakes_are_named(widget):
             EtaWidget.compute(widget.frames[0], 0.1, 0, temperature)
 
 
-def test_state_is_plain_json(widget):
-    state = widget.get_state()
-    assert json.loads(json.dumps(state["frames"])) == widget.frames
-    # Sphinx puts the module into a script element and escapes only the closing tag.
-    assert "</script" not in state["_esm"] and "<!--" not in state["_esm"]
-
-
 @pytest.fixture(scope="module")
 def standalone(widget, tmp_path_factory):
     return page_of(widget, tmp_path_factory.mktemp("eta") / "page.html")

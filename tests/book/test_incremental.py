@@ -40,7 +40,7 @@ class Project:
         self.first = self.snakemake()
 
     def snakemake(self, *options: str) -> str:
-        command = [Path(sys.executable).with_name("snakemake"), *["html", "--cores", "1", "--config", "protocol=smoke"]]
+        command = [Path(sys.executable).with_name("snakemake"), "html", "--cores", "1", "--config", "protocol=smoke"]
         environment = os.environ | {"PYTHONPATH": str(self.folder)}
         environment |= {"SOCL_DATA": str(self.folder / "none"), "PATH": f"{self.folder}/bin:{os.environ['PATH']}"}
         done = subprocess.run([*command, *options], cwd=self.folder, env=environment, capture_output=True, text=True)

@@ -109,13 +109,6 @@ def test_a_damaged_result_of_the_store_is_named(empty, content):
         result_of(run)
 
 
-def test_names_of_videos_may_be_anything(empty):
-    result = fake_run(CELL, 0, [40, 60])
-    result.sequences["composite"][HOSTILE] = {"auc": 0.25}
-    record([result])
-    assert read_records("smoke")[0].sequences == result.sequences
-
-
 def test_every_record_of_the_book_is_behind_a_cell_or_of_older_code_and_stands_at_its_place():
     """What no table shows would be a number without a place; it is kept as a record of what the code once did."""
     for path in Path(records.__file__).parents[1].glob("recorded/*.jsonl"):

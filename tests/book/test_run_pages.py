@@ -1,6 +1,5 @@
 """Pages of runs: the command that repeats one, what a page says, names that are not harmless, incremental writing."""
 
-import json
 import re
 import shlex
 from pathlib import Path
@@ -142,10 +141,3 @@ def test_what_is_empty_is_left_out_of_a_table():
     assert '<th scope="row">MIL' not in html and re.search("Not run here: .*MIL \\(OpenCV\\)", html)
     recipe = table_html(find_table("recipe"), Results("smoke", {}))
     assert "<table" not in recipe and "Not run here" in recipe
-
-
-def test_frames_of_the_clip_are_few_and_fit_their_boxes():
-    script = run_pages.clip_script(8)
-    clip = json.loads(script.removeprefix("window.soclClip = ").rstrip(";\n"))
-    assert len(clip["frames"]) == len(clip["truth"]) == len(clip["indices"]) == 8
-    assert clip["size"][0] == run_pages.CLIP_WIDTH and len(script) < 200_000

@@ -8,7 +8,7 @@ import pytest
 from socl_book.tables import all_claims, all_tables, find_table, read_table, tables_read_by, wanted_specs
 from socl_book.verdicts import gains
 from socl_core import data
-from socl_core.errors import DataError, UsageError
+from socl_core.errors import DataError
 from socl_core.runs.spec import protocols
 
 TOY = """
@@ -166,9 +166,3 @@ def test_a_build_leaves_out_what_is_recorded_alone_and_what_has_no_data(tmp_path
     table = find_table("4")
     assert len(wanted_specs("smoke", [table])) == 4 and len(wanted_specs("smoke", [table], [0, 1], whole=True)) == 12
     assert wanted_specs("smoke", [find_table("real")], whole=True) == []
-
-
-@pytest.mark.parametrize("name, cause", [("5", "valid are"), ("section_d", "unknown table")])
-def test_only_a_table_with_cells_is_found(name, cause):
-    with pytest.raises(UsageError, match=cause):
-        find_table(name)

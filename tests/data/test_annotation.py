@@ -59,13 +59,6 @@ def test_labelled_frames_are_distinct_sorted_and_at_least_two(frames, share, see
     np.testing.assert_array_equal(found, labelled_frames(frames, share, rng(seed)))
 
 
-def test_labelled_frames_are_drawn_from_the_whole_video_and_by_the_seed():
-    draws = [labelled_frames(30, 0.2, rng(seed)) for seed in range(60)]
-    assert len({tuple(draw) for draw in draws}) > 50
-    counts = np.bincount(np.concatenate(draws), minlength=30)
-    assert counts.min() > 0 and counts.max() < 30  # 12 expected each
-
-
 @given(st.lists(st.integers(1, 50), min_size=2, max_size=30), st.floats(0.05, 1))
 def test_whole_videos_cost_at_most_the_budget_and_one_more_would_cost_more(lengths, share):
     count, budget = whole_videos(lengths, share), share * sum(lengths)

@@ -32,11 +32,6 @@ def test_centred_weighs_scores_and_the_place_of_the_click():
     np.testing.assert_allclose(found, GROWTH * np.array([20, 20]), rtol=0.01)
 
 
-def test_centred_without_any_score_is_finite():
-    found = centred(Windows(around(50, 40, (20, 20), (40, 40)), np.zeros(2)), np.array([50.0, 40]))
-    assert np.isfinite(found).all() and (found > 0).all()
-
-
 def boxes_of(points, sizes):
     """Pseudo boxes of frames with one window each."""
     windows = [Windows(around(*point, size), np.ones(1)) for point, size in zip(points, sizes, strict=True)]

@@ -88,14 +88,6 @@ def test_the_oracle_lies_on_the_target_and_true_crops_have_no_error():
     assert found["mass_ratio"] == pytest.approx(1 / found["gaussian_in_box_mass"])
 
 
-def test_the_gaussian_is_its_own_measure():
-    found = quality([disc_video(0)], GRID, prior="gaussian", scale="box", find=find)
-    assert found["mass_ratio"] == pytest.approx(1, abs=1e-6)
-    own = quality([disc_video(0)], GRID, scale="box", find=find)
-    assert own["effective_cells"] == pytest.approx(found["effective_cells"], rel=1e-5)
-    assert own["gaussian_in_box_mass"] == pytest.approx(found["in_box_mass"], rel=1e-5)
-
-
 def test_the_window_rule_takes_the_windows_size():
     """The best window has twice the side of the disc: the crop is twice too wide, one octave."""
     found = quality([disc_video(0)], GRID, scale="window", find=find)

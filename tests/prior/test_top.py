@@ -3,9 +3,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from socl_core.errors import UsageError
 from socl_core.geometry import SEARCH, Grid
@@ -98,16 +95,6 @@ def test_a_batch_is_its_maps_one_by_one():
 def test_an_eta_out_of_range_is_refused(call, eta):
     with pytest.raises(UsageError, match="0 < eta <= 1"):
         call(eta)
-
-
-@given(
-    scores=arrays(np.float64, (5, 5), elements=st.floats(-50, 50)),
-    etas=st.tuples(st.floats(0.01, 1), st.floats(0.01, 1)),
-)
-def test_a_greater_eta_never_narrows_the_map(scores, etas):
-    low, high = sorted(etas)
-    assert float(clip_level(scores, high)) <= float(clip_level(scores, low)) + 1e-9
-    assert float(entropy(top_of(scores, high))) >= float(entropy(top_of(scores, low))) - 1e-9
 
 
 def test_entropy_and_mass_against_loops():

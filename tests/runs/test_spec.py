@@ -37,11 +37,6 @@ def test_a_text_names_one_data_set_or_several():
     assert make_spec("smoke", "transt", data="composite, real_mini").data == ("composite", "real_mini")
 
 
-def test_the_papers_default_is_eta_of_ten_per_cent():
-    spec = make_spec("laptop", "socl-siam")
-    assert spec.eta == 0.1 and spec.head is False
-
-
 def test_changes_win_over_the_method_and_the_method_over_the_common_part():
     values = read_protocol("laptop")
     assert make_spec("laptop", "socl-siam").steps == values["methods"]["socl-siam"]["steps"]
