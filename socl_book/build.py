@@ -4,12 +4,15 @@ The command line and the Snakefile call these functions; nothing here knows what
 """
 
 import ast
+import contextlib
 import hashlib
 import importlib.util
 import json
+import math
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -53,7 +56,7 @@ def execute(notebook: Path, out: Path, parameters: dict | None = None) -> Path:
     for name, value in parameters.items():  # papermill itself would only warn
         if name not in known:
             raise _unknown_parameter(notebook, name, known)
-        _check_type(notebook, name, value, known[name]["default"])
+        parameters[name] = _typed(notebook, name, value, known[name]["default"])
 
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f".{out.stem}.partial.ipynb")
@@ -92,14 +95,17 @@ def _unknown_parameter(notebook: Path, name: str, known: dict) -> UsageError:
     return unknown(f"parameter of {notebook.name}", name, known)
 
 
-def _check_type(notebook: Path, name: str, value, default: str) -> None:
-    """`UsageError` unless `value` has the type of the default; a whole number is also a float."""
+def _typed(notebook: Path, name: str, value, default: str):
+    """`value`, or `UsageError` unless it has the type of the default; a whole number is also a float."""
     wanted = type(ast.literal_eval(default))
-    if type(value) is not wanted and not (wanted is float and type(value) is int):
+    with contextlib.suppress(ValueError):
+        value = float(value) if wanted is float and type(value) in (int, str) else value  # YAML takes 1e3 for a text
+    if type(value) is not wanted or (wanted is float and not math.isfinite(value)):
         raise UsageError(
             f"parameter {name} of {notebook.name} must be {wanted.__name__}, such as {default}; "
             f"found {type(value).__name__} {value!r}"
         )
+    return value
 
 
 def _keep_failed(partial: Path, name: str) -> Path | None:
@@ -112,6 +118,8 @@ def _keep_failed(partial: Path, name: str) -> Path | None:
 def _cause(error: Exception) -> str:
     """What went wrong, from a notebook error or any other, in at most one screen."""
     traceback = getattr(error, "traceback", None)
+    if getattr(error, "ename", None) in (UsageError.__name__, DataError.__name__, SoclError.__name__):
+        return error.evalue  # it says all that a reader can mend
     if not traceback:
         text = f"{type(error).__name__}: {error}"
         head = "the notebook did not run"
@@ -199,8 +207,19 @@ def make(protocol: str, cores: int, profile: Path | None = None, private: bool =
         command += ["--quiet", "all", "--rerun-incomplete", "--nolock", "html"]
         command += ["--profile", str(profile)] if profile else []
         options = {"stdin": subprocess.DEVNULL, "pass_fds": [held.fileno()], "env": os.environ | programs}
-        if subprocess.run(command, **options).returncode:
+        if _run_group(command, **options):
             raise SoclError("the build stopped at the step above; finished steps are kept, the same command goes on")
+
+
+def _run_group(command: list, **options) -> int:
+    """Exit status of a program whose own programs end with it, and all of them with this process."""
+    process = subprocess.Popen(command, process_group=0, **options)
+    try:
+        return process.wait()
+    except BaseException:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+        raise
 
 
 def copy_mathjax(target: Path) -> None:

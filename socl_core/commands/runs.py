@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from socl_core.commands.options import AsJson, DataRoot, Device, MethodName, Protocol, check_file, show
-from socl_core.errors import DataError, UsageError, unknown
+from socl_core.commands.options import AsJson, DataRoot, Device, MethodName, Protocol, check_file, printable, show
+from socl_core.errors import DataError, UsageError, cause, unknown
 
 NO_RUNS = "no runs in ./runs yet; `socl table 2 --run` or `make book` makes some"
 RunId = Annotated[str, typer.Argument(help="Id of a run, or its first digits.")]
@@ -121,9 +121,16 @@ def gc(
     if not unused:
         print("nothing to delete")
     elif yes or typer.confirm(f"delete these {len(unused)}?"):
+        stay = 0
         for path in unused:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-        print(f"{len(unused)} deleted")
+            try:
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+            except OSError as error:
+                stay += 1
+                print(f"socl: {printable(str(error.filename or path))} stays: {cause(error)}", file=sys.stderr)
+        print(f"{len(unused) - stay} deleted")
+        if stay:
+            raise typer.Exit(2)
 
 
 @app.command(hidden=True)

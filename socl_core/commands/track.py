@@ -1,5 +1,6 @@
 """`socl track`: targets of a video, each from a box or a click."""
 
+import sys
 import time
 from collections import deque
 from contextlib import suppress
@@ -79,10 +80,17 @@ def track(
                 bar.update()
 
     began = time.perf_counter()
-    if render:
-        write_clip(render, drawn_frames())
-    else:
-        deque(drawn_frames(), maxlen=0)
+    try:
+        if render:
+            write_clip(render, drawn_frames())
+        else:
+            deque(drawn_frames(), maxlen=0)
+    except BaseException:  # an interrupt, or a damaged frame after hours
+        if out and rows:
+            part = out.with_name(f"{out.stem}.part{out.suffix}")
+            _write(part, rows)
+            print(f"socl: the boxes of the {len(rows)} frames that were tracked are in {part}", file=sys.stderr)
+        raise
     if out:
         _write(out, rows)
     written = ", ".join(map(str, filter(None, (out, render))))

@@ -1,6 +1,7 @@
 """`socl train`, `evaluate`, `metrics`: from data to a tracker, its boxes and its scores."""
 
 import hashlib
+import shutil
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -111,6 +112,7 @@ def evaluate(
     """
     from tqdm import tqdm
 
+    from socl_core.data.files import read_own_boxes
     from socl_core.scoring import conventions, evaluation, results
     from socl_core.scoring.failures import failures
     from socl_core.use.tracker import tracker_maker
@@ -122,8 +124,10 @@ def evaluate(
         conventions.find_convention(convention)
     make_tracker = tracker_maker(weights, device)
     videos = _sequences_to_score(data, split, sequences, scored=not export)
-    if export:
-        results.check_export(convention, Path(folder), [video.name for video in videos])
+    digest, kept = hashlib.sha256(weights.read_bytes()).hexdigest(), None
+    if export:  # boxes are kept beside it until all are there, so that the same command goes on
+        kept = Path(folder) / f".boxes-{hashlib.sha256(f'{digest} {data} {split}'.encode()).hexdigest()[:12]}"
+        results.check_export(convention, Path(folder), [video.name for video in videos], kept.is_dir())
 
     lost = {}
 
@@ -134,14 +138,20 @@ def evaluate(
             lost[name] = failures(boxes, next(video for video in videos if video.name == name))
 
     with tqdm(total=sum(map(len, videos)), desc=f"track {data}", unit="frame") as bar:
-        scores = evaluation.evaluate(make_tracker, videos, each_frame=bar.update, each_sequence=each_sequence)
+        scores = evaluation.evaluate(make_tracker, videos, kept, bar.update, each_sequence)
+    for video in videos if explain else ():
+        if video.name not in lost:
+            lost[video.name] = failures(read_own_boxes(kept / f"{video.name}.txt", len(video)), video)
+    if kept:
+        shutil.rmtree(kept)
     result = evaluation.mean_scores(scores) | {"sequences": scores}
-    result["weights"] = hashlib.sha256(weights.read_bytes()).hexdigest()
+    result["weights"] = digest
     if explain:
         result["failures"] = {name: [asdict(failure) for failure in each] for name, each in lost.items()}
     lines = []
     for name, score in scores.items():
-        lines.append(f"{name:24} {_percent(score)}  {score['fps']:.0f} frames a second")
+        speed = f"  {score['fps']:.0f} frames a second" if "fps" in score else ""
+        lines.append(f"{name:24} {_percent(score)}{speed}")
         lines += [f"  {failure}" for failure in lost.get(name, [])]
     options.show(json_, result, [*lines, f"{'mean':24} {_percent(result)}"])
 

@@ -8,10 +8,13 @@ import errno
 import fcntl
 import hashlib
 import json
+import lzma
 import os
 import re
 import shutil
+import struct
 import tempfile
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -20,7 +23,17 @@ from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+from urllib.request import (
+    HTTPDefaultErrorHandler,
+    HTTPErrorProcessor,
+    HTTPHandler,
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+    UnknownHandler,
+)
 
 from tqdm import tqdm
 
@@ -32,9 +45,13 @@ from socl_core.errors import DataError, SoclError, UsageError, known
 
 OTB_SOURCE = otb.OTB.site + "seq"
 CHECKSUMS = "checksums.json"  # beside the data: name -> SHA-256 of its archive
-TRIES = 5  # connections in a row that bring no new byte
+TRIES = 3  # connections in a row that bring no new byte
+OPENER = OpenerDirector()  # of the web alone: urllib's own would follow a server to ftp://
+for handler in (ProxyHandler, HTTPHandler, HTTPSHandler, HTTPDefaultErrorHandler, HTTPRedirectHandler,
+                HTTPErrorProcessor, UnknownHandler):  # fmt: skip
+    OPENER.add_handler(handler())
 CHUNK = 1 << 16  # most bytes that are read at once
-SECONDS = 60  # without an answer
+SECONDS, SLOWEST = 20, 100  # without an answer; bytes a second
 MOST_BYTES, MOST_FILES = 8 << 30, 100_000  # of one sequence, packed or unpacked
 
 
@@ -166,17 +183,23 @@ def _continue(url: str, path: Path) -> int | None:
     """One connection; the whole size of the file, if the server tells."""
     start = _size(path)
     request = Request(url, headers={"Range": f"bytes={start}-"} if start else {})
-    with urlopen(request, timeout=SECONDS) as reply:
+    with OPENER.open(request, timeout=SECONDS) as reply:
         start = start if reply.status == HTTPStatus.PARTIAL_CONTENT else 0
         length = reply.headers["Content-Length"]
         total = start + int(length) if length else None
+        if (total or 0) > MOST_BYTES:
+            raise ValueError(f"the server announces {total} bytes, expected at most {MOST_BYTES}")
         label = path.name.strip(".").partition(".")[0]
         bar = tqdm(total=total, initial=start, desc=label, unit="B", unit_scale=True)
+        began = time.monotonic()
         with bar, open(path, "ab" if start else "wb") as file:
             while chunk := reply.read1(CHUNK):  # what has arrived, so that a cut loses nothing
                 if file.tell() > MOST_BYTES:
                     raise ValueError(f"the server sends more than {MOST_BYTES} bytes")
                 file.write(chunk)
+                seconds = time.monotonic() - began
+                if seconds > SECONDS and file.tell() - start < SLOWEST * seconds:
+                    raise ValueError(f"the server sends less than {SLOWEST} bytes a second; try again later")
                 bar.update(len(chunk))
     return total
 
@@ -201,7 +224,7 @@ def unpack(archive: Path, folder: Path) -> None:
             if size > (room := shutil.disk_usage(folder).free):
                 raise SoclError(f"{folder} has room for {room} bytes; {size} are needed")
             content.extractall(folder)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, EOFError, ValueError, struct.error) as error:
         raise DataError(f"what the server sent cannot be unpacked: {error}; it was removed") from None
     except OSError as error:  # a name that is too long, or of a file and of a folder
         if error.errno == errno.ENOSPC:

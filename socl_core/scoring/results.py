@@ -121,13 +121,14 @@ def write_results(convention: str, folder: Path, name: str, boxes: np.ndarray, s
         write_atomic(path.with_name(f"{name}_time.txt"), "".join(f"{value:.8f}\n" for value in seconds))
 
 
-def check_export(convention: str, folder: Path, names: list[str]) -> None:
+def check_export(convention: str, folder: Path, names: list[str], begun: bool = False) -> None:
     """Whether `write_results` can write sequences of these `names`, asked before a tracker runs for hours.
 
+    begun: what is there was written by the same command, which goes on.
     Raises `UsageError` for an unknown convention and where results are there already, `DataError` where the
     folder cannot be written.
     """
-    if there := [path for name in names if (path := _export_path(convention, folder, name)).exists()]:
+    if not begun and (there := [path for name in names if (path := _export_path(convention, folder, name)).exists()]):
         raise UsageError(f"{there[0]} is there already; export to another folder, or delete it")
     write_atomic(probe := folder / ".writable", "")
     probe.unlink()
