@@ -114,7 +114,7 @@ def test_scenes_use_only_the_photographs_of_their_split(split, monkeypatch):
     plan, used = SPLITS[split], set()
     original = textures.draw_texture
     monkeypatch.setattr(scenes, "draw_texture", lambda rng, name, *size: used.add(name) or original(rng, name, *size))
-    for number in range(12):
+    for number in range(6):
         _ = scenes.draw_scene(split, number).canvas
     assert {None, plan.photographs[0]} <= used <= {None, *plan.photographs, *plan.scenery}
 
