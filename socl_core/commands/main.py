@@ -14,7 +14,7 @@ from typing import NoReturn
 import typer
 from typer.core import TyperGroup
 
-from socl_core.commands import compare, data, doctor, prior, runs, top, track, trackers
+from socl_core.commands import compare, data, doctor, plan, prior, runs, top, track, trackers
 from socl_core.commands.options import printable
 from socl_core.errors import SoclError, UsageError, cause, unknown
 
@@ -50,7 +50,7 @@ app = typer.Typer(
     cls=Commands, help="Visual trackers trained from single point annotations: train, track, evaluate.",
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
 )  # fmt: skip
-for group in (track, compare, trackers, top, prior, data, runs, doctor):
+for group in (track, compare, trackers, top, prior, data, runs, plan, doctor):
     app.add_typer(group.app)
 
 
