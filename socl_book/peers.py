@@ -9,7 +9,7 @@ from socl_book.records import RECORDED
 from socl_core import data
 from socl_core.commands.options import SHIPPED
 from socl_core.runs.weights import weights_spec
-from socl_core.scoring.statistics import Estimate, estimate
+from socl_core.scoring.statistics import estimate
 
 NAMES = {
     "socl-cf": "SoCL-CF (this book)",
@@ -24,36 +24,22 @@ def read_peers() -> dict[str, dict]:
     `auc`, an Estimate in percent over targets, of which those of one video count together."""
     rows = json.loads((RECORDED / "peers.json").read_text())["trackers"]
     for row in rows.values():
-        row["targets"], row["auc"] = list(row["auc"]), _mean(row["auc"])
+        row["targets"], scores = list(row["auc"]), 100 * np.array([list(row["auc"].values())])
+        row["auc"] = estimate(scores, clusters=[name.partition(".")[0] for name in row["targets"]])
     return dict(sorted(rows.items(), key=lambda item: -item[1]["auc"].mean))
-
-
-def _mean(auc: dict[str, float]) -> Estimate:
-    return estimate(100 * np.array([list(auc.values())]), clusters=[name.partition(".")[0] for name in auc])
 
 
 def peers_html() -> str:
     """A table of all trackers: labels, AUC with its interval, frames a second."""
-    rows = read_peers()
-    head = [
-        "tracker",
-        "learned from",
-        f"AUC (%), {len(next(iter(rows.values()))['targets'])} targets",
-        "frames a second",
-        "boxes",
-    ]
-    lines = [
-        (
-            NAMES.get(name, name),
-            row["labels"],
-            f"{row['auc'].mean:.1f} [{row['auc'].low:.0f}, {row['auc'].high:.0f}]",
-            f"{row['fps']:.0f}" if row.get("fps") else "–",
-            row["by"],
-        )
-        for name, row in rows.items()
-    ]
+    rows, lines = read_peers(), []
+    for name, row in rows.items():
+        auc = "{0.mean:.1f} [{0.low:.0f}, {0.high:.0f}]".format(row["auc"])
+        fps = f"{row['fps']:.0f}" if "fps" in row else "–"
+        lines.append((NAMES.get(name, name), row["labels"], auc, fps, row["by"]))
+    count = len(rows["socl-cf"]["targets"])
+    head = ["tracker", "learned from", f"AUC (%), {count} targets", "frames a second", "measured by"]
     return render_part(
-        "plain_table", "Trackers on the same OTB-2013 targets, with 95 % intervals over targets", head, lines
+        "plain_table", "Trackers on the same OTB-2013 targets, with 95 % intervals over them", head, lines
     )
 
 
