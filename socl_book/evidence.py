@@ -6,13 +6,14 @@ import numpy as np
 import torch
 from scipy.ndimage import binary_dilation
 
-from socl_book.views import box_in_crop, soft_sample_maps, video_views
+from socl_book.views import soft_sample_maps, video_views
 from socl_core.data.sequence import Sequence, evenly
 from socl_core.geometry import SEARCH, crop
 from socl_core.models.alexnet import GRID
 from socl_core.models.device import Compute
 from socl_core.prior.click import view_click
-from socl_core.prior.top import entropy, mass_inside, top_at_cells, window_sum
+from socl_core.prior.quality import cells_in_box
+from socl_core.prior.top import entropy, mass_inside, top_at_cells
 
 NEAR = 2  # cells
 UNCLIPPED = 1e-6  # one score is the top fraction: its mean is the maximum
@@ -30,7 +31,7 @@ def clip_effect(sequences: list[Sequence], etas: Iterable[float], frames: int = 
         rows = []
         for i in evenly(np.flatnonzero(sequence.valid), frames):
             view = view_click(sequence.frames[i], sequence.points[i])
-            inside = box_cells(box_in_crop(sequence.boxes[i], sequence.points[i], view.side))
+            inside = cells_in_box(sequence.boxes[i], sequence.points[i], view.side, GRID)
             rows.append([_clip_measures(top_at_cells(view.scores, GRID, eta), inside) for eta in etas])
         videos.append(np.mean(rows, 0))
     return dict(zip(("cells", "near", "background", "covered", "box_cells"), np.moveaxis(np.array(videos), -1, 0)))
@@ -54,12 +55,6 @@ def clip_evidence(sequences: list[Sequence], frames: int = 8) -> dict[str, np.nd
     effect = clip_effect(sequences, (UNCLIPPED, 0.1, 0.2), frames)
     near, background = (100 * effect[name].T for name in ("near", "background"))
     return {"collapse": near[0] - 50, "widening": near[0] - near[1], "spill": background[2] - background[1]}
-
-
-def box_cells(box: list[float]) -> torch.Tensor:
-    """Cells (22, 22) of a search crop, 1 where their centre lies in a box x, y, w, h of crop pixels, else 0."""
-    centres = GRID.centres(SEARCH) + 0.5
-    return window_sum([box], [1.0], centres, centres)
 
 
 def sample_evidence(

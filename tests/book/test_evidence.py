@@ -11,7 +11,6 @@ from tiny import disc_video
 
 from socl_book import evidence
 from socl_book.views import soft_sample_maps, video_views
-from socl_core.geometry import SEARCH
 from socl_core.methods import soft_samples
 from socl_core.methods.batches import Batch, Batches
 from socl_core.methods.crops import CropStore
@@ -19,14 +18,6 @@ from socl_core.methods.training import new_network
 from socl_core.models.alexnet import GRID
 from socl_core.models.device import Compute
 from socl_core.runs.spec import make_spec
-
-
-def test_box_cells_are_those_whose_centre_is_inside():
-    start, stride = GRID.covered(SEARCH)[0], GRID.stride
-    cells = evidence.box_cells([start + stride, start + 2 * stride, 3 * stride, 2 * stride])
-    expected = np.zeros((22, 22))
-    expected[2:4, 1:4] = 1
-    np.testing.assert_array_equal(cells, expected)
 
 
 def test_shares_of_a_flat_map_are_those_of_chance_and_mass_on_the_target_counts_against():
