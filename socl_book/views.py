@@ -16,7 +16,7 @@ from socl_core.models.alexnet import GRID
 from socl_core.models.device import Compute
 from socl_core.prior.click import ClickView, view_click
 from socl_core.prior.objectness import objectness, objectness_of_clicks
-from socl_core.prior.scale import point_sides
+from socl_core.prior.pseudo_boxes import point_sides
 from socl_core.prior.top import clip_scores, feature_region, score_map, scores_at_cells, softmax_map
 
 MIDDLE = np.full(2, SEARCH / 2)  # of a search crop, where its click is, in pixels from its left top corner

@@ -14,8 +14,7 @@ from socl_core.data.sequence import Sequence, evenly
 from socl_core.data.workers import in_workers
 from socl_core.errors import DataError, known
 from socl_core.geometry import EXEMPLAR, SEARCH, box_centres, context_side, crop
-from socl_core.prior.pseudo_boxes import PSEUDO_RULES, pseudo_boxes
-from socl_core.prior.scale import SCALE_RULES, point_sides
+from socl_core.prior.pseudo_boxes import PSEUDO_RULES, SCALE_RULES, point_sides, pseudo_boxes
 from socl_core.prior.store import build_priors, read_prior
 from socl_core.prior.top import score_map
 

@@ -1,4 +1,4 @@
-"""Pseudo boxes: the size of the target from points alone. [R, all of it]
+"""The size of a target of which only points are known: pseudo boxes, and the scale of training crops. [R, all of it]
 
 The paper's abstract says that points also train a tracker that regresses boxes, not how. The rules here see
 images and points alone; the page on pseudo boxes compares them with true boxes on development data.
@@ -7,7 +7,7 @@ images and points alone; the page on pseudo boxes compares them with true boxes 
 import numpy as np
 
 from socl_core.errors import known
-from socl_core.geometry import box_centres, boxes_at
+from socl_core.geometry import box_centres, boxes_at, context_side
 from socl_core.prior.windows import Windows
 
 SMOOTHED = 5  # frames of the running median of sizes: a size drifts, its estimate jumps
@@ -45,3 +45,23 @@ def pseudo_boxes(rule: str, windows: list[Windows], points: np.ndarray) -> np.nd
     measure = PSEUDO_RULES[known("rule of pseudo boxes", rule, PSEUDO_RULES)]
     sizes = np.array([measure(w, point) for w, point in zip(windows, points)]).reshape(-1, 2)
     return boxes_at(np.asarray(points), median_filter(sizes, (SMOOTHED, 1), mode="nearest"))
+
+
+SCALE_RULES = ("pseudo", "window", "free")
+
+
+def point_sides(rule: str, images: list[np.ndarray], windows: list, points: np.ndarray, rng) -> np.ndarray:
+    """Sides (N,) of the exemplar regions in the frames of a video of which only points (N, 2) are known. [R]
+
+    "pseudo": context of the pseudo boxes of the rule "centred", frame by frame.
+    "window": one for the video: context of a square box of the size that the best windows have, median over frames.
+    "free": one for the video: log-uniform in the short side of the frame, whatever the seed of the run.
+    """
+    if rule == "pseudo":
+        return context_side(*pseudo_boxes("centred", windows, points)[:, 2:].T)
+    if rule == "window":
+        size = np.median([w.size() for w in windows])
+        side = float(context_side(size, size))
+    else:
+        side = float(np.exp(rng.uniform(np.log(0.35), np.log(1.2)))) * min(images[0].shape[:2])
+    return np.full(len(images), side)

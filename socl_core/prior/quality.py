@@ -15,7 +15,7 @@ from socl_core.data.sequence import Sequence, evenly
 from socl_core.errors import DataError, known
 from socl_core.geometry import EXEMPLAR, SEARCH, Grid, context_side, to_frame
 from socl_core.prior.objectness import objectness
-from socl_core.prior.scale import SCALE_RULES, point_sides
+from socl_core.prior.pseudo_boxes import SCALE_RULES, point_sides
 from socl_core.prior.top import entropy, mass_inside, score_map, top_at_cells, window_sum
 from socl_core.prior.windows import Windows
 

@@ -15,8 +15,7 @@ from socl_core.errors import DataError
 from socl_core.geometry import EXEMPLAR, SEARCH, crop
 from socl_core.methods.crops import CropStore, Cut, build_store
 from socl_core.prior.objectness import objectness
-from socl_core.prior.pseudo_boxes import GROWTH
-from socl_core.prior.scale import SCALE_RULES, point_sides
+from socl_core.prior.pseudo_boxes import GROWTH, SCALE_RULES, point_sides
 from socl_core.prior.top import lattice, score_map
 from socl_core.prior.windows import Windows
 

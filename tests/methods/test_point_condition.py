@@ -15,7 +15,7 @@ from socl_core.methods.crops import Cut
 from socl_core.methods.training import Training
 from socl_core.models.device import Compute
 from socl_core.prior.objectness import LIKELIHOODS
-from socl_core.prior.scale import SCALE_RULES
+from socl_core.prior.pseudo_boxes import SCALE_RULES
 from socl_core.runs import training_set
 from socl_core.runs.spec import make_spec
 
