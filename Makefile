@@ -33,8 +33,7 @@ test-all: install
 	@pytest -m ""
 
 bench: install
-	@python bench/throughput.py
-	@python bench/trackers.py
+	@python bench/speed.py
 	@python bench/scoring.py
 
 install: $(STAMP)

@@ -67,10 +67,38 @@ def our_makers() -> dict[str, Callable]:
     return makers
 
 
-def show(seconds: dict[str, list[float]]) -> None:
-    for name, times in seconds.items():
-        ratios = [mil / own for mil, own in zip(seconds["MIL"], times)]
-        print(f"{name:34}{1 / statistics.median(times):8.0f} fps{statistics.median(ratios):8.2f} x MIL")
+def speeds(seconds: dict[str, list[float]]) -> dict[str, dict[str, float]]:
+    """Of each tracker: frames a second, and how many times as fast as MIL it is."""
+    return {
+        name: {
+            "fps": 1 / statistics.median(times),
+            "times MIL": statistics.median(mil / own for mil, own in zip(seconds["MIL"], times)),
+        }
+        for name, times in seconds.items()
+    }
+
+
+def compare(peers: Path | None) -> dict[str, dict[str, float]]:
+    """The speeds of the package's trackers and OpenCV's. peers: Python of an environment that has CSRT too."""
+    from socl_core import data
+
+    sequence = data.load("composite", "dev", videos=1, frames=FRAMES)[0]
+    frames, box = np.stack([sequence.frames[i] for i in range(len(sequence))]), sequence.boxes[0]
+    found = speeds(measure(our_makers() | opencv_makers(), frames, box))
+    if peers:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "frames.npz"
+            np.savez(file, frames=frames, box=box)
+            command = [peers, Path(__file__).resolve(), "--frames", file]
+            others = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        found["CSRT"] = speeds(others)["CSRT"]
+    return found
+
+
+def opencv_makers() -> dict[str, Callable]:
+    """Those of OpenCV's trackers that are installed."""
+    cv2.setNumThreads(1)
+    return {name: lambda name=name: OpenCv(name) for name in ("MIL", "CSRT") if hasattr(cv2, f"Tracker{name}")}
 
 
 def main() -> None:
@@ -78,27 +106,16 @@ def main() -> None:
     parser.add_argument("--peers", type=Path, help="Python of an environment with OpenCV's CSRT")
     parser.add_argument("--frames", type=Path, help=argparse.SUPPRESS)  # given to that Python
     options = parser.parse_args()
-    cv2.setNumThreads(1)
-    opencv = {name: lambda name=name: OpenCv(name) for name in ("MIL", "CSRT") if hasattr(cv2, f"Tracker{name}")}
     if options.frames:
         with np.load(options.frames) as file:
-            print(json.dumps(measure(opencv, file["frames"], file["box"])))
+            print(json.dumps(measure(opencv_makers(), file["frames"], file["box"])))
         return
 
     import torch
 
-    from socl_core import data
-
     torch.set_num_threads(1)
-    sequence = data.load("composite", "dev", videos=1, frames=FRAMES)[0]
-    frames, box = np.stack([sequence.frames[i] for i in range(len(sequence))]), sequence.boxes[0]
-    show(measure(our_makers() | opencv, frames, box))
-    if options.peers:
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "frames.npz"
-            np.savez(file, frames=frames, box=box)
-            command = [options.peers, Path(__file__).resolve(), "--frames", file]
-            show(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+    for name, speed in compare(options.peers).items():
+        print(f"{name:34}{speed['fps']:8.0f} fps{speed['times MIL']:8.2f} x MIL")
 
 
 if __name__ == "__main__":
