@@ -82,6 +82,16 @@ def estimate(values, weights=None, clusters=None) -> Estimate:
     return Estimate(mean, float(np.sqrt(variance)), variance**2 / spread if spread else np.inf, seeds)
 
 
+def spreads(values: np.ndarray) -> tuple[float, float, float]:
+    """Standard deviations of seeds, of videos and of the rest in scores (seeds, videos), by their mean squares."""
+    seeds, videos = values.shape
+    by_seed, by_video = values.mean(1), values.mean(0)
+    rest = values - by_seed[:, None] - by_video + values.mean()
+    of_rest = float((rest**2).sum()) / (seeds - 1) / (videos - 1)
+    of_seeds, of_videos = by_seed.var(ddof=1) - of_rest / videos, by_video.var(ddof=1) - of_rest / seeds
+    return tuple(float(np.sqrt(max(part, 0.0))) for part in (of_seeds, of_videos, of_rest))
+
+
 def prediction(means: np.ndarray, count: int, level: float = 0.95) -> tuple[float, float]:
     """Where the mean of `count` more seeds on the same videos falls, by the means (seeds,) of two or more seeds."""
     spread = float(np.std(means, ddof=1)) * np.sqrt(1 / len(means) + 1 / count)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
-from socl_core.scoring.statistics import Estimate, estimate, holm, verdict
+from socl_core.scoring.statistics import Estimate, estimate, holm, prediction, spreads, verdict
 
 
 def crossed(rng, seeds, videos, sd_seed, sd_video, sd_rest, mean=0.0):
@@ -47,6 +47,21 @@ def test_nineteen_of_twenty_intervals_hold_the_truth(sizes, spread):
     rng = np.random.default_rng(2)
     hits = [e.low <= 0 <= e.high for e in (estimate(crossed(rng, *sizes, *spread)) for _ in range(800))]
     assert 0.925 < np.mean(hits) < 0.99
+
+
+@pytest.mark.parametrize("spread", [(0, 0, 17.8), (3.1, 4.3, 17.2), (9, 0, 1)])
+def test_spreads_of_a_large_table_are_those_it_was_made_with(spread):
+    found = spreads(crossed(np.random.default_rng(3), 300, 300, *spread))
+    np.testing.assert_allclose(found, spread, rtol=0.1, atol=0.3)
+
+
+def test_one_more_seed_falls_into_the_prediction_in_nineteen_of_twenty_cases():
+    rng, hits = np.random.default_rng(4), []
+    for _ in range(2000):
+        *known, new = crossed(rng, 6, 12, 3.0, 4.0, 9.0).mean(1)
+        low, high = prediction(np.array(known), 1)
+        hits.append(low <= new <= high)
+    assert 0.935 < np.mean(hits) < 0.965
 
 
 def test_equal_scores_and_single_ones_have_no_width():
