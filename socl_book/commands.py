@@ -63,6 +63,7 @@ def build(
     data_root: DataRoot = None,
 ) -> None:
     """Build the HTML from the executed notebooks and the records of runs, with the prose that sources have now."""
+    from socl_book.api_page import write_api_page
     from socl_book.build import build as build_pages
     from socl_book.build import renew_prose
     from socl_book.command_page import write_command_page
@@ -70,6 +71,7 @@ def build(
 
     renew_prose()
     write_command_page()
+    write_api_page()
     write_pages(protocol)
     build_pages()
 

@@ -11,6 +11,9 @@ def iou(boxes_a: np.ndarray, boxes_b: np.ndarray) -> np.ndarray:
 
     Areas are w * h, as in the toolkits. A box with a size of zero or less, or with a NaN or inf, has IoU 0
     with any other.
+
+    >>> iou([0, 0, 2, 2], [[1, 0, 2, 2], [5, 5, 2, 2]]).round(2).tolist()
+    [0.33, 0.0]
     """
     a, b = np.broadcast_arrays(np.asarray(boxes_a, np.float64), np.asarray(boxes_b, np.float64))
     real = np.isfinite(a).all(-1) & np.isfinite(b).all(-1) & (np.minimum(a, b)[..., 2:] > 0).all(-1)

@@ -53,8 +53,9 @@ def track(
     start: what is tracked, in that first frame: a box x, y, w, h, or a click x, y. weights, device: as in `tracker`.
     Raises `DataError` for what cannot be read or lies outside of the frame, `UsageError` for another start.
 
+    >>> import numpy as np, socl_core
     >>> frames = [np.random.default_rng(0).integers(0, 255, (120, 160, 3), np.uint8)] * 3
-    >>> for frame, box, confidence in track(frames, (60, 50, 30, 20), device="cpu"):
+    >>> for frame, box, confidence in socl_core.track(frames, (60, 50, 30, 20), device="cpu"):
     ...     print(box.round().astype(int).tolist(), round(confidence, 1))
     [60, 50, 30, 20] 1.0
     [60, 50, 30, 20] 1.0

@@ -1,7 +1,5 @@
 """The two lines of Python, as another program uses them."""
 
-import doctest
-
 import numpy as np
 import pytest
 import torch
@@ -14,10 +12,6 @@ from socl_core.trackers.identity import IdentityTracker
 from socl_core.use import tracker
 from socl_core.use.confidence import sidelobe_ratio
 from socl_core.use.start import boxes_of_click
-
-
-def test_the_examples_of_its_reference_are_true():
-    assert doctest.testmod(tracker).failed == 0
 
 
 @pytest.mark.parametrize("weights", ["socl-siam", "socl-cf"])
