@@ -12,7 +12,7 @@ PAGE = Path("book/executed/python.md")
 INTRO = """# Trackers in Python
 
 What programs call, in the words of the code. Images are BGR uint8 as OpenCV has them; boxes are `x, y, w, h` and points
-`x, y` in pixels, counted from 0. An error that a user can mend is a `socl_core.errors.SoclError`, a message of one line.
+`x, y` in pixels, counted from 0. An error that a user can mend is a `socl_core.errors.SoclError`, one line of words.
 
 ```python
 import cv2
