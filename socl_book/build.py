@@ -84,7 +84,7 @@ def read_notebook(path: Path):
     try:
         page = nbformat.read(path, as_version=4)
         nbformat.validate(page)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, nbformat.ValidationError) as error:
+    except Exception as error:  # of what is none nbformat may raise nearly anything
         raise DataError(f"{path} is no notebook, or a damaged one ({type(error).__name__})") from error
     return page
 

@@ -19,6 +19,7 @@ from socl_core.commands.options import printable
 from socl_core.errors import SoclError, UsageError, cause, unknown
 
 EXTENSIONS = "socl.commands"  # group of entry points; each names a typer app of another package
+LONGEST = 3000  # characters of a message
 NO_MEMORY = re.compile("(not enough|out of|insufficient|allocate) memory", re.IGNORECASE)  # of torch and OpenCV
 missing_packages: list[str] = []  # why extensions could not be loaded
 
@@ -93,8 +94,8 @@ def main() -> None:
 
 
 def stop(status: int, message: str) -> NoReturn:
-    """Ends the command with a message."""
-    print(f"socl: {printable(message)}", file=sys.stderr)
+    """Ends the command with a message, of which `LONGEST` characters are shown: it may quote a file."""
+    print(f"socl: {printable(message[:LONGEST])}" + "..." * (len(message) > LONGEST), file=sys.stderr)
     sys.exit(status)
 
 

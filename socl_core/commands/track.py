@@ -89,7 +89,7 @@ def track(
         if out and rows:
             part = out.with_name(f"{out.stem}.part{out.suffix}")
             _write(part, rows)
-            print(f"socl: the boxes of the {len(rows)} frames that were tracked are in {part}", file=sys.stderr)
+            print(f"the boxes of the {len(rows)} frames that were tracked are in {part}", file=sys.stderr)
         raise
     if out:
         _write(out, rows)

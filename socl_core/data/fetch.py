@@ -40,7 +40,7 @@ from tqdm import tqdm
 from socl_core.data.check import scan
 from socl_core.data.files import write_atomic
 from socl_core.data.layouts import otb
-from socl_core.data.reading import read_text
+from socl_core.data.reading import read_object
 from socl_core.errors import DataError, SoclError, UsageError, known
 
 OTB_SOURCE = otb.OTB.site + "seq"
@@ -139,12 +139,9 @@ def _require_complete(folder: Path, name: str, remedy: str) -> None:
 
 def read_checksums(path: Path) -> dict[str, str]:
     """SHA-256 by name from a JSON file. Raises `DataError` for anything else."""
-    try:
-        found = json.loads(read_text(path))
-        if all(map(is_sha256, found.values())):
-            return {name: value.lower() for name, value in found.items()}
-    except (ValueError, TypeError, AttributeError):
-        pass
+    found = read_object(path)
+    if all(isinstance(value, str) and is_sha256(value) for value in found.values()):
+        return {name: value.lower() for name, value in found.items()}
     raise DataError(f"{path}: expected a JSON object of names and SHA-256 values of 64 hex digits")
 
 
