@@ -81,5 +81,5 @@ def forest_chart(claims: list[Claim], results: Results):
     names = [f"{'' if claim.detail else f'{claim.section}: '}{claim.text}" for claim, _ in rows]
     axis.set(yticks=range(len(rows)), yticklabels=names, ylim=(len(rows) - 0.5, -0.5), xlabel="points")
     axis.set(title="every claim says: to the right of zero")
-    axis.legend(fontsize="small", loc="lower right")
+    drawn.legend(fontsize="small", loc="outside lower right", ncols=3, frameon=False)
     return drawn

@@ -108,7 +108,12 @@ def gains(table: Table) -> dict[str, dict[str, Claim]]:
             pairs = {column: (table.cell(row, column), table.cell(table.base, column)) for column in table.columns}
             pairs["all"] = tuple(cell.model_copy(update={"test_set": None}) for cell in pairs[table.columns[0]])
             claims[row] = {
-                column: Claim(section=table.name, text=f"{row}, {column}", above=(above,), below=(below,))
+                column: Claim(
+                    section=table.name,
+                    text=row if column == "all" else f"{row}, {column}",
+                    above=(above,),
+                    below=(below,),
+                )
                 for column, (above, below) in pairs.items()
             }
     return claims
