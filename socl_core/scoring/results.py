@@ -18,8 +18,6 @@ from socl_core.data.reading import open_regular
 from socl_core.errors import DataError, UsageError, unknown
 from socl_core.scoring.conventions import Truth, find_convention, in_files, score_sequence, summary
 
-EXTRAS = ("absent", "cover", "size")  # of an annotation, in an npz as NAME:absent and so on
-
 
 @dataclass
 class Report:
@@ -57,14 +55,13 @@ def read_results(path: Path) -> dict[str, list[np.ndarray] | DataError]:
 def read_truth(path: Path) -> dict[str, Truth]:
     """Annotations by sequence: of an npz, of a folder of `NAME.txt`, or of a data set's own folder.
 
-    An npz may hold NAME:absent, NAME:cover and NAME:size beside NAME. A data set's folder holds
-    NAME/groundtruth.txt, in LaSOT below its category, or NAME/groundtruth_rect.txt (OTB, the evaluated rows);
-    full_occlusion.txt and out_of_view.txt (LaSOT), cover.label and meta_info.ini (GOT-10k) beside it are read.
-    Beside flat files there may be a folder `absent` (LaSOT's toolkit).
+    An npz holds boxes alone. A data set's folder holds NAME/groundtruth.txt, in LaSOT below its category, or
+    NAME/groundtruth_rect.txt (OTB, the evaluated rows); full_occlusion.txt and out_of_view.txt (LaSOT), cover.label
+    and meta_info.ini (GOT-10k) beside it are read. Beside flat files there may be a folder `absent` (LaSOT's toolkit).
     Raises `DataError` naming the file when nothing is found or a file is damaged.
     """
     if not path.is_dir():
-        return _npz_truth(path)
+        return {name: Truth(boxes) for name, boxes in _read_npz(path).items()}
     files = sorted([*path.glob("*/groundtruth.txt"), *path.glob("*/*/groundtruth.txt")])  # LaSOT: in its category
     truth = {file.parent.name: _folder_truth(file.parent) for file in files}
     if len(truth) < len(files):
@@ -78,17 +75,6 @@ def read_truth(path: Path) -> dict[str, Truth]:
     if not truth:
         raise DataError(f"{path} holds no annotation: expected NAME.txt, or NAME/groundtruth.txt or _rect.txt")
     return truth
-
-
-def _npz_truth(path: Path) -> dict[str, Truth]:
-    parts: dict[str, dict[str, np.ndarray]] = {}
-    for key, array in _read_npz(path).items():
-        name, _, kind = key.rpartition(":")
-        name, kind = (name, kind) if kind in EXTRAS else (key, "boxes")
-        parts.setdefault(name, {})[kind] = array
-    if orphans := [name for name, arrays in parts.items() if "boxes" not in arrays]:
-        raise DataError(f"{path} holds more of {orphans[0]}, but no boxes of that name")
-    return {name: Truth(**arrays) for name, arrays in parts.items()}
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ from layouts import lasot_sequence, otb_sequence
 from test_conventions import TRUTH, number
 
 from socl_core.errors import DataError, UsageError
-from socl_core.scoring.conventions import CONVENTIONS, Truth, score_sequence, summary
+from socl_core.scoring.conventions import CONVENTIONS, Truth
 from socl_core.scoring.results import (
     check_export,
     read_results,
@@ -57,19 +57,6 @@ def test_a_damaged_npz_is_refused(tmp_path, content):
     (tmp_path / "boxes.npz").write_bytes(content)
     with pytest.raises(DataError, match="boxes.npz holds no boxes"):
         read_results(tmp_path / "boxes.npz")
-
-
-def test_an_npz_holds_annotations_and_what_belongs_to_them(tmp_path):
-    cover = np.array([8, 8, 0, 8, 8.0])
-    np.savez(tmp_path / "truth.npz", **{"a": TRUTH, "a:cover": cover, "a:size": np.array([40, 60]), "b": TRUTH})
-    truth = read_truth(tmp_path / "truth.npz")
-    assert (truth["a"].cover == cover).all() and truth["b"].cover is None
-    assert number("got10k", TRUTH + 1, TRUTH, cover=cover, size=(40, 60)) == summary(
-        "got10k", [score_sequence("got10k", TRUTH + 1, truth["a"])]
-    )
-    np.savez(tmp_path / "truth.npz", **{"a:cover": cover})
-    with pytest.raises(DataError, match="no boxes of that name"):
-        read_truth(tmp_path / "truth.npz")
 
 
 def test_lasot_reads_the_absent_frames_of_its_toolkit(tmp_path):
