@@ -2,6 +2,7 @@
 # make preview   the same pages from runs of seconds (and recorded results), no long training
 # make pdf       the built pages as one PDF, by Chromium and without LaTeX: _build/socl.pdf
 # make test      the fast tests      make test-all  slow ones too
+# make audit     licences and known weaknesses of the packages      make wheel  the package with a bill of materials
 PYTHON ?= python3.11
 PROTOCOL ?= laptop
 CORES ?= 2
@@ -14,7 +15,7 @@ export OMP_WAIT_POLICY := PASSIVE
 # Beside the runs, for `make clean` to find; without it, caches are in the platform's folder for them.
 export SOCL_CACHE ?= $(CURDIR)/cache
 
-.PHONY: book preview pdf test test-all install bench clean
+.PHONY: book preview pdf test test-all install bench audit wheel clean
 
 book: install
 	@socl book make --protocol $(PROTOCOL) --cores $(CORES)
@@ -35,6 +36,18 @@ test-all: install
 bench: install
 	@python bench/speed.py
 	@python bench/scoring.py
+
+# Packages that disagree, licences, known weaknesses; these need a network.
+audit: install
+	@pip check
+	@python bench/supply.py
+	@if command -v pip-audit >/dev/null; then pip-audit -r constraints.txt --no-deps --disable-pip; \
+	else echo "known weaknesses were not looked up: pip install pip-audit"; fi
+
+# The package alone, with a bill of materials (CycloneDX) of all that it was tested with.
+wheel: install
+	@pip wheel --quiet --no-deps -w dist .
+	@python bench/supply.py dist/sbom.cdx.json >/dev/null
 
 install: $(STAMP)
 

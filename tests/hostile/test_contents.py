@@ -6,7 +6,7 @@ import pytest
 from pictures import exif_jpeg, header_only, jpeg, png, webp
 from world import TINY, check, put
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(30)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 OTB, GOT, LASOT = "evaluate --data otb:otb", "evaluate --data got10k:got --split val", "evaluate --data lasot:las"
 CLICKS, TRACKINGNET = f"train {TINY} --data clicks:own --out o", "data check trackingnet tn --split train"

@@ -3,7 +3,7 @@
 import pytest
 from world import DAMAGES, STORED, TINY, TRACK, WEIGHTS, check
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(30)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 READ = {  # file, and a command that reads it
     "otb/Deer/groundtruth_rect.txt": "evaluate --data otb:otb",

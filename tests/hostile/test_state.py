@@ -13,7 +13,7 @@ from world import RUN, STORED, TINY, TRACK, WEIGHTS, check, contents, flip, half
 from socl_core.runs.spec import make_spec
 from socl_core.runs.weights import read_tensors, save_weights
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 JSON = ("", "{", "null", "3", "[]", '"x"', "{}", "[" * 99_999, '{"state": []}', '{"spec": 3}', '{"spec": {}}',
         '{"code": 3}', '{"data": []}', '{"mean": 3}', '{"mean": {"composite": 3}}', "NaN", "\x1b[31m",

@@ -20,7 +20,7 @@ from world import TRACK, check, contents, half, put
 from socl_core.data import fetch  # noqa: I001
 from socl_core.data import video as videos
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 CLIP = "track --frames clip.mp4 --init 70,50,30,30 --out b.txt"
 

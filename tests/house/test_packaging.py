@@ -99,3 +99,16 @@ def test_the_extra_book_declares_what_the_book_and_its_notebooks_import():
     found = imported(*(path.read_text() for path in (ROOT / "socl_book").rglob("*.py")), *cells)
     book = declared(PROJECT["optional-dependencies"]["book"])
     assert found <= book | declared(PROJECT["dependencies"]), found - book
+
+
+def test_what_the_environment_is_made_of_is_pinned_and_has_a_bill():
+    """Of each package that the project needs, however far, `constraints.txt` has the version that is installed here."""
+    import supply
+
+    pins = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().lower().split() if "==" in line)
+    pins = {re.sub(r"[-_.]+", "-", name): version for name, version in pins.items()}
+    parts = {part["name"]: part for part in supply.bill(supply.packages())["components"]}
+    versions = {name: part["version"].partition("+")[0] for name, part in parts.items()}
+    assert {"torch", "numpy", "pillow", "jupyter-book", "pytest"} <= versions.keys() and "socl-book" not in versions
+    assert {name: version for name, version in versions.items() if pins.get(name) != version} == {}
+    assert parts["numpy"]["purl"] == f"pkg:pypi/numpy@{pins['numpy']}" and parts["numpy"]["licenses"]
