@@ -1,6 +1,6 @@
-"""What this environment is made of: a line of licence a package, and a bill of materials (CycloneDX 1.5) beside a wheel.
+"""What this environment is made of: the licence of each package, and a bill of materials (CycloneDX 1.5).
 
-    python bench/supply.py [FILE.json]
+python bench/supply.py [FILE.json]
 """
 
 import json
@@ -52,7 +52,8 @@ def bill(found: dict[str, Distribution]) -> dict:
     own = next(each for each in components if each["name"] == ROOT)
     components.remove(own)
     metadata = {"component": own | {"type": "application"}}
-    return {"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "metadata": metadata, "components": components}
+    kind = {"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1}
+    return kind | {"metadata": metadata, "components": components}
 
 
 if __name__ == "__main__":

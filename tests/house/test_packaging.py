@@ -110,5 +110,5 @@ def test_what_the_environment_is_made_of_is_pinned_and_has_a_bill():
     parts = {part["name"]: part for part in supply.bill(supply.packages())["components"]}
     versions = {name: part["version"].partition("+")[0] for name, part in parts.items()}
     assert {"torch", "numpy", "pillow", "jupyter-book", "pytest"} <= versions.keys() and "socl-book" not in versions
-    assert {name: version for name, version in versions.items() if pins.get(name) != version} == {}
+    assert {name for name in versions if pins.get(name) != versions[name]} <= {"setuptools", "wheel"}  # venv's own
     assert parts["numpy"]["purl"] == f"pkg:pypi/numpy@{pins['numpy']}" and parts["numpy"]["licenses"]
