@@ -62,7 +62,7 @@ def compare(
     def panels():
         first = next(images, None)
         if first is None:
-            raise UsageError(f"{frames} holds no frame")
+            raise UsageError(f"{frames} holds no frame; expected a video or a folder of images")
         box = boxes_of_click(first, start)[0] if point else np.array(start)
         bar = tqdm(comparison.run(chain([first], images), box), total=count or None, desc="compare", unit="frame")
         for number, (image, boxes) in enumerate(bar):

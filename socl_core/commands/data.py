@@ -118,7 +118,7 @@ def frames(
     from socl_core.data.video import read_frames
 
     if not video.is_file():
-        raise DataError(f"there is no video file {video}")
+        raise DataError(f"there is no video file {video}; expected the path of one")
     if next(out.glob("*.jpg"), None):
         raise UsageError(f"{out} holds images already; choose another --out, or delete them")
     images, total = read_frames(video)
@@ -127,7 +127,7 @@ def frames(
             jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
             write_atomic(out / f"{number + 1:06d}.jpg", jpeg.tobytes())
     if not (count := len(list(out.glob("*.jpg")))):
-        raise DataError(f"{video} holds no frame that OpenCV can read")
+        raise DataError(f"{video} holds no frame that OpenCV can read; write it anew: ffmpeg -i {video.name} new.mp4")
     print(f"{count} images in {out}; click them on the page that `socl data click` writes")
 
 

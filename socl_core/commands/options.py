@@ -124,5 +124,5 @@ def seeds_of(text: str) -> list[int]:
     """Seeds with commas. Raises `UsageError` for anything else."""
     seeds = numbers(text, text.count(",") + 1, "--seeds 0,1,2")
     if any(seed < 0 or seed != int(seed) for seed in seeds):
-        raise UsageError(f"seeds are whole numbers of at least 0, found '{text}'")
+        raise UsageError(f"expected seeds that are whole numbers of at least 0, found '{text}'")
     return [int(seed) for seed in seeds]

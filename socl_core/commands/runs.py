@@ -70,7 +70,7 @@ def _find(name: str):
     if not matches:
         raise unknown("run", name, runs)
     if len(matches) > 1:
-        raise UsageError(f"'{name}' names {len(matches)} runs: {', '.join(matches)}")
+        raise UsageError(f"'{name}' names {len(matches)} runs: {', '.join(matches)}; give more digits")
     return runs[matches[0]]
 
 

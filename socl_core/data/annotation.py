@@ -58,7 +58,7 @@ def add_click_noise(sequence: Sequence, noise: float, seed: int | tuple[int, ...
     if not noise:
         return sequence
     if sequence.boxes is None:
-        raise UsageError(f"sequence {sequence.name} has clicks alone; point_noise is in sides of the target")
+        raise UsageError(f"sequence {sequence.name} has clicks alone, and no sides for point_noise; expected 0")
     rows, points = np.flatnonzero(sequence.valid), sequence.points.copy()
     points[rows] = jitter_points(points[rows], sequence.boxes[rows], noise, np.random.default_rng(seed))
     height, width = sequence.frames[int(rows[0])].shape[:2] if len(rows) else (1, 1)

@@ -128,7 +128,7 @@ def import_marks(kind: str, file: Path, folder: Path, out: Path, wanted: list[st
     except (KeyError, ValueError, TypeError, AttributeError, IndexError, StopIteration) as error:
         raise DataError(f"{file} is no annotation as {kind} has it: {type(error).__name__} {error}") from error
     if not targets:
-        raise DataError(f"{file} marks nothing in the images of {folder}")
+        raise DataError(f"{file} marks nothing in the images of {folder}; choose the folder that it was made for")
     chosen = {known("target", name, targets): targets[name] for name in wanted or targets}
     for target, marks in chosen.items():
         home = out / (folder.name if len(targets) == 1 else f"{folder.name}-{target}")

@@ -48,7 +48,7 @@ def open_regular(path: Path | str) -> Iterator[IO[bytes]]:
     try:
         with open(path, "rb", opener=_without_waiting) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise DataError(f"cannot read {path}: it is no regular file")
+                raise DataError(f"cannot read {path}: it is no regular file; expected the path of one")
             yield file
     except (OSError, ValueError, MemoryError) as error:  # ValueError: a name with a zero in it
         raise DataError(f"cannot read {path}: {cause(error)}") from error
@@ -116,7 +116,7 @@ def read_image(path: Path, thorough: bool = False) -> np.ndarray:
     data = read_bytes(path)
     if is_truncated(data[:8], data[-TAIL:]):
         # OpenCV decodes a truncated JPEG to a half grey image without a word.
-        raise DataError(f"image {path} is truncated: a JPEG or PNG must end with its end-of-image marker")
+        raise DataError(f"image {path} is truncated: it must end with its end-of-image marker; copy it again")
     _header_size(path, io.BytesIO(data))
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)

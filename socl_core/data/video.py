@@ -35,7 +35,7 @@ def read_frames(source: str | Path) -> tuple[Iterator[np.ndarray], int]:
         images = ImageFiles(image_files(folder))
         return iter(images), len(images)
     if not source.is_file():
-        raise DataError(f"there is no folder or video file {source}")
+        raise DataError(f"there is no folder or video file {source}; expected one, or camera:0")
     video = cv2.VideoCapture(str(source))
     if not video.isOpened():
         raise DataError(f"{source} is no video that OpenCV can read; expected a video file or a folder of images")
@@ -58,7 +58,7 @@ def _decoded(video: cv2.VideoCapture, source: Path, count: int) -> Iterator[np.n
         read, last = read + 1, video.get(cv2.CAP_PROP_POS_MSEC)
         whole, image = video.retrieve()
         if not whole:
-            raise DataError(f"{source}: frame {read} cannot be decoded")
+            raise DataError(f"{source}: frame {read} cannot be decoded; write it anew: ffmpeg -i {source.name} new.mp4")
         if read > most:
             raise DataError(f"{source} has more than {most} frames; the variable SOCL_MOST_FRAMES allows more")
         yield image

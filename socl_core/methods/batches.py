@@ -61,7 +61,8 @@ class Batches:
         self.videos = [rows for rows in videos if len(rows) > 1]
         if len(self.videos) < 2:
             raise DataError(
-                f"training needs at least 2 videos of at least 2 annotated frames, found {len(self.videos)}"
+                f"training needs at least 2 videos of at least 2 annotated frames, found {len(self.videos)}; "
+                "try --data composite too"
             )
         self.size = min(spec.batch, len(self.videos))
 

@@ -99,7 +99,7 @@ def build_store(
     priors = priors or folder.parent / "priors"
     jobs = [(sequence, cut, video, priors) for video, sequence in enumerate(sequences) if sequence.valid.any()]
     if not jobs:
-        raise DataError(f"no video with a valid frame among {len(sequences)}: there is nothing to crop")
+        raise DataError(f"no video with a valid frame among {len(sequences)}: annotate some")
     if cut.rule != "box":
         build_priors(sequences, priors, workers)
     parts = in_workers(_cut_video, jobs, workers, "crops")

@@ -26,7 +26,7 @@ def lock(path: Path, work: str, patience: float | None = None) -> Iterator[IO]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = open(path, "a+b", buffering=0)  # noqa: SIM115 - closed below; "w" would empty the file of a holder
     except OSError as error:
-        raise DataError(f"cannot write {path}: {cause(error)}") from error
+        raise DataError(f"cannot write {path}: {cause(error)}; choose another place, or make room") from error
     with file:
         end = time.monotonic() + (PATIENCE if patience is None else patience)
         while not _taken(file):

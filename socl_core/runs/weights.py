@@ -43,11 +43,11 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], RunSpec]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
             digest, text = _split(file)
     except (OSError, SafetensorError, RuntimeError, ValueError) as error:  # such as of a type that torch has not
-        raise DataError(f"{path} is damaged: {cause(error)}") from error
+        raise DataError(f"{path} is damaged: {cause(error)}; train again, or copy it again") from error
     if digest != _digest(tensors, text):
         raise DataError(f"{path} is damaged: its checksum differs; train again, or fetch the file again")
     if bad := [name for name, tensor in tensors.items() if not tensor.double().isfinite().all()]:
-        raise DataError(f"{path}: tensor {bad[0]} holds NaN or inf; nothing can be tracked with it")
+        raise DataError(f"{path}: tensor {bad[0]} holds NaN or inf; train again with a lower lr")
     return tensors, spec
 
 
@@ -55,7 +55,7 @@ def read_weights(path: Path, compute: Compute) -> nn.Module:
     """The network in a weights file. Raises `DataError` as `read_tensors`, and where it does not fit its spec."""
     tensors, spec = read_tensors(path)
     if not spec.network:
-        raise DataError(f"{path} names the method {spec.method}, which has no network")
+        raise DataError(f"{path} names the method {spec.method}, which has no network; choose another file")
     with torch.device("meta"):  # of any size it takes no memory, and the spec of a file is not to be trusted
         expected = {name: tensor.shape for name, tensor in spec.network().state_dict().items()}
     if bad := {n for n in expected.keys() | tensors.keys() if n not in tensors or tensors[n].shape != expected.get(n)}:

@@ -64,7 +64,7 @@ class GOT10k(Layout):
         box is so by `files.box_sequence`."""
         home = place.images
         if not home.is_dir():
-            raise DataError(f"{home.parent / 'list.txt'} names '{name}', but there is no folder {home}")
+            raise DataError(f"{home.parent / 'list.txt'} names '{name}', but there is no {home}; unpack it again")
         boxes, images = place.read()
         labels = {kind: rows for kind in LABELS if (rows := read_label(home, kind, len(images))) is not None}
         present = (labels.get("absence", np.zeros(1)) == 0) & (labels.get("cover", np.ones(1)) > 0)
