@@ -3,6 +3,7 @@
 # make pdf       the built pages as one PDF, by Chromium and without LaTeX: _build/socl.pdf
 # make test      the fast tests      make test-all  slow ones too
 # make audit     licences and known weaknesses of the packages      make wheel  the package with a bill of materials
+# make test-deps the wheel with the newest packages, in each Python that it allows
 PYTHON ?= python3.11
 PROTOCOL ?= laptop
 CORES ?= 2
@@ -15,7 +16,7 @@ export OMP_WAIT_POLICY := PASSIVE
 # Beside the runs, for `make clean` to find; without it, caches are in the platform's folder for them.
 export SOCL_CACHE ?= $(CURDIR)/cache
 
-.PHONY: book preview pdf test test-all install bench audit wheel clean
+.PHONY: book preview pdf test test-all test-deps install bench audit wheel clean
 
 book: install
 	@socl book make --protocol $(PROTOCOL) --cores $(CORES)
@@ -32,6 +33,14 @@ test: install
 
 test-all: install
 	@pytest -m ""
+
+# The wheel with the newest packages that it allows, in an environment of its own for each of these Pythons.
+PYTHONS ?= python3.11 python3.12 python3.13
+test-deps:
+	@set -e; for python in $(PYTHONS); do folder=$$(mktemp -d); echo "$$python in $$folder"; \
+	  $$python -m venv $$folder/venv; $$folder/venv/bin/pip wheel -q --no-deps -w $$folder .; \
+	  $$folder/venv/bin/pip install -q $$folder/*.whl; \
+	  (cd $$folder && SOCL_CACHE=$$folder/cache venv/bin/socl doctor); rm -rf $$folder; done
 
 bench: install
 	@python bench/speed.py
