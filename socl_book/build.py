@@ -20,7 +20,7 @@ from pathlib import Path
 from socl_core import data
 from socl_core.data.click_page import SCRIPT as CLICK_SCRIPT
 from socl_core.data.files import write_atomic
-from socl_core.errors import DataError, SoclError, UsageError, unknown
+from socl_core.errors import DataError, SoclError, UsageError, cause, unknown
 from socl_core.runs.identity import code_hash, imports, module_path
 from socl_core.runs.locks import lock
 from socl_core.runs.spec import read_protocol
@@ -52,7 +52,10 @@ def execute(notebook: Path, out: Path, parameters: dict | None = None) -> Path:
     if out.suffix != ".ipynb":
         raise UsageError(f"expected the name of a notebook, such as {notebook.name}, to write to; found '{out}'")
     read_notebook(notebook)
-    known = papermill.inspect_notebook(str(notebook))
+    try:
+        known = papermill.inspect_notebook(str(notebook))
+    except Exception as error:  # such as a notebook without a kernel
+        raise DataError(f"{notebook} cannot be executed: {cause(error)}") from error
     for name, value in parameters.items():  # papermill itself would only warn
         if name not in known:
             raise _unknown_parameter(notebook, name, known)
@@ -97,7 +100,10 @@ def _unknown_parameter(notebook: Path, name: str, known: dict) -> UsageError:
 
 def _typed(notebook: Path, name: str, value, default: str):
     """`value`, or `UsageError` unless it has the type of the default; a whole number is also a float."""
-    wanted = type(ast.literal_eval(default))
+    try:
+        wanted = type(ast.literal_eval(default))
+    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+        raise UsageError(f"parameter {name} of {notebook.name} cannot be given: its default is no literal") from error
     with contextlib.suppress(ValueError):
         value = float(value) if wanted is float and type(value) in (int, str) else value  # YAML takes 1e3 for a text
     if type(value) is not wanted or (wanted is float and not math.isfinite(value)):

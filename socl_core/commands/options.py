@@ -42,6 +42,7 @@ def _read_names(text: str | None) -> list[str] | None:
     return names
 
 
+MEDIA = (".jpg", ".jpeg", ".png", ".mp4", ".mkv", ".avi", ".mov", ".webm")
 DEFAULT_WEIGHTS = Path("socl-siam")  # the faster one
 WEIGHTS_HELP = f"A file written by `socl train`, or {' or '.join(SHIPPED)} of the package."
 ROOT_HELP = "Folder of the named data sets; else SOCL_DATA, else ./data."
@@ -60,9 +61,10 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
-def check_file(path: Path, suffix: str = "") -> None:
+def check_file(path: Path, suffix: str = "", source: Path | str | None = None) -> None:
     """Asks before hours of work whether a file can be written, with its folder made where it is not there.
 
+    suffix: that it must have; without one, it may have none of pictures and videos. source: a file that is read.
     Raises `UsageError` for a folder, a device or another `suffix`, `DataError` where it cannot be written.
     """
     from socl_core.data.files import write_atomic
@@ -71,6 +73,10 @@ def check_file(path: Path, suffix: str = "") -> None:
         raise UsageError(f"{path} is a folder; expected the name of a file")
     if suffix and path.suffix.lower() != suffix:
         raise UsageError(f"{path}: expected a name that ends in {suffix}")
+    if not suffix and path.suffix.lower() in MEDIA:
+        raise UsageError(f"{path} would hold text; expected another name, such as {path.stem}.txt")
+    if source and os.path.exists(path) and os.path.exists(source) and os.path.samefile(path, source):
+        raise UsageError(f"{path} is the file that is read, and would be lost; expected another name")
     if Path("/dev") in path.absolute().parents or (os.path.exists(path) and not os.path.isfile(path)):
         raise UsageError(f"{path} is no regular file, which it would be replaced by; expected the name of a file")
     write_atomic(probe := path.with_name(f".{path.name}.writable"), "")

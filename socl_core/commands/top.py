@@ -31,7 +31,7 @@ def top(
 
     click = numbers(point, 2, "--point x,y")
     check_eta(eta)
-    check_file(out, ".png")
+    check_file(out, ".png", image)
     view = view_click(read_image(image), click)
     found = top_at_cells(view.scores, GRID, eta)
     panels = {

@@ -50,7 +50,7 @@ def track(
         raise UsageError(f"{out}: boxes of several targets are written as a table; expected a name that ends in .csv")
     for path, suffix in ((out, ""), (render, ".mp4"), (render_start, ".png")):
         if path:
-            options.check_file(path, suffix)
+            options.check_file(path, suffix, frames)
 
     from tqdm import tqdm
 

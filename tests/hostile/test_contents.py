@@ -4,7 +4,7 @@ where that comes last."""
 import numpy as np
 import pytest
 from pictures import exif_jpeg, header_only, jpeg, png, webp
-from world import TINY, check, put
+from world import TINY, check, notebook, put
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -105,6 +105,12 @@ TEXTS = {
     "book run page.ipynb out.ipynb -p rate=1": [
         ("page.ipynb", text, "page.ipynb is no notebook")
         for text in ("[]", "{}", '{"cells": 3}', '{"nbformat": 4, "cells": [{}]}', '{"nbformat": 99, "cells": []}', "3")
+    ] + [
+        ("page.ipynb", notebook("rate = 1", kernel=False), "page.ipynb cannot be executed: No kernel name found"),
+        ("page.ipynb", notebook("rate = open('x')"), "parameter rate of page.ipynb cannot be given"),
+        ("page.ipynb", notebook("rate = "), "parameter rate of page.ipynb cannot be given"),
+        ("page.ipynb", notebook("rate = " + 500 * "("), "parameter rate of page.ipynb cannot be given"),
+        ("page.ipynb", notebook("import os"), "page.ipynb takes no parameters"),
     ],
     "data fetch otb --sequences Deer --checksums checksums.json --out f --from http://127.0.0.1:1": [
         ("checksums.json", text, "checksums.json")

@@ -58,13 +58,18 @@ def build(root: Path, run: bool = True) -> None:
     shutil.copy(SHIPPED["socl-siam"], root / "start.safetensors")
     (root / "checksums.json").write_text(json.dumps({"Deer": 64 * "0"}))
     shutil.copy(PROTOCOL_FOLDER / "smoke.yaml", root / "own.yaml")
-    cells = [new_code_cell("rate = 0.5  # float", metadata={"tags": ["parameters"]}), new_code_cell("print(rate)")]
-    nbformat.write(new_notebook(cells=cells, metadata=KERNEL), root / "page.ipynb")
+    (root / "page.ipynb").write_text(notebook("rate = 0.5  # float"))
     if not run:
         return
     done = socl(*f"train {TINY} --out w".split(), cwd=root)
     assert done.returncode == 0, done.stderr
     shutil.copytree(root / "w", root / STORED)
+
+
+def notebook(parameters: str, kernel: bool = True) -> str:
+    """The text of a notebook whose first cell holds its parameters."""
+    cells = [new_code_cell(parameters, metadata={"tags": ["parameters"]}), new_code_cell("print(rate)")]
+    return nbformat.writes(new_notebook(cells=cells, metadata=KERNEL if kernel else {}))
 
 
 def check(world: Path, command: str, words: str, code: int = 2, written: str = "") -> str:
