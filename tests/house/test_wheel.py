@@ -14,7 +14,7 @@ from program import ROOT
 
 from socl_core.data.video import write_clip
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 TINY = "--protocol smoke --set videos=4 --set steps=2 --set test_videos=1 --set test_frames=3"
 LINES = (
     f"train {TINY} --init socl-siam --out mine",
