@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from socl_core.commands.options import AsJson, DataRoot, show
+from socl_core.commands.options import AsJson, Cache, DataRoot, show
 from socl_core.errors import known
 
 prior_app = typer.Typer(
@@ -22,6 +22,7 @@ def build(
     frames: Annotated[int | None, typer.Option(min=1, help="At most this many frames a video, evenly spread.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
     data_root: DataRoot = None,
+    cache: Cache = None,
 ) -> None:
     """Compute and keep the objectness around every annotated point; a killed build goes on where it was.
 
@@ -54,6 +55,7 @@ def score(
     frames: Annotated[int, typer.Option(min=1, help="At most this many frames a video.")] = 20,
     json_: AsJson = False,
     data_root: DataRoot = None,
+    cache: Cache = None,
 ) -> None:
     """How much of the prior lies on the target, and how well it knows the target's size."""
     from functools import partial

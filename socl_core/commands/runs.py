@@ -9,7 +9,17 @@ from typing import Annotated
 
 import typer
 
-from socl_core.commands.options import AsJson, DataRoot, Device, MethodName, Protocol, check_file, printable, show
+from socl_core.commands.options import (
+    AsJson,
+    Cache,
+    DataRoot,
+    Device,
+    MethodName,
+    Protocol,
+    check_file,
+    printable,
+    show,
+)
 from socl_core.errors import DataError, UsageError, cause, unknown
 
 NO_RUNS = "no runs in ./runs yet; `socl table 2 --run` or `make book` makes some"
@@ -107,7 +117,9 @@ def parameters(method: MethodName = "socl-siam", protocol: Protocol = "laptop", 
 
 @app.command()
 def gc(
-    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False, data_root: DataRoot = None
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
+    data_root: DataRoot = None,
+    cache: Cache = None,
 ) -> None:
     """Delete what no present spec leads to: stale runs, caches of other code, halves of killed builds."""
     from socl_core.runs.store import all_runs

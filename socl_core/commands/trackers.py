@@ -104,6 +104,7 @@ def evaluate(
     json_: AsJson = False,
     device: Device = "auto",
     data_root: DataRoot = None,
+    cache: Cache = None,
 ) -> None:
     """One-pass evaluation of weights: success AUC and precision in the OTB convention.
 
