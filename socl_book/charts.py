@@ -66,18 +66,24 @@ def difference_chart(claims: list[Claim], results: Results):
 
 
 def forest_chart(claims: list[Claim], results: Results):
-    """Draw the measured difference of every claim on trackers with its interval, beside the paper's own."""
+    """Draw the measured difference of every claim on trackers with its interval, beside the paper's own.
+
+    One recorded seed is drawn without an interval, since it does not know how much seeds differ; one of a build is not.
+    """
     style()
-    rows = [(claim, judge(claim, results).difference) for claim in claims if not claim.measure]
+    rows = [(claim, judge(claim, results)) for claim in claims if not claim.measure]
     drawn, axis = plt.subplots(figsize=(10, 1.2 + 0.32 * len(rows)), layout="constrained")
     axis.axvspan(-MARGIN, MARGIN, color="0.92", label=f"{MARGIN:g} points either way")
     axis.axvline(0, color="0.3", linewidth=1)
     paper = [(claim.paper, row) for row, (claim, _) in enumerate(rows) if claim.paper is not None]
     axis.plot(*zip(*paper), "o", color=SERIES[1], markerfacecolor="none", label="paper")
-    known = [(d, row) for row, (_, d) in enumerate(rows) if d and d.seeds > 1]  # one seed has no interval of its own
-    for d, row in known:
-        label = "measured, 95 % interval" if row == known[0][1] else None
-        axis.errorbar(d.mean, row, xerr=[[d.mean - d.low], [d.high - d.mean]], fmt="D", color=SERIES[0], label=label)
+    known = [(judged.difference, row, judged.one_seed, judged.source) for row, (_, judged) in enumerate(rows)]
+    several = np.array([(d.mean, row, d.mean - d.low, d.high - d.mean) for d, row, one, _ in known if d and not one])
+    if len(several):
+        label = "measured, 95 % interval"
+        axis.errorbar(*several.T[:2], xerr=several.T[2:], fmt="D", color=SERIES[0], label=label)
+    if single := [(d.mean, row) for d, row, one, source in known if one and source == "recorded"]:
+        axis.plot(*zip(*single), "D", color=SERIES[0], markerfacecolor="none", label="measured, one seed")
     names = [f"{'' if claim.detail else f'{claim.section}: '}{claim.text}" for claim, _ in rows]
     axis.set(yticks=range(len(rows)), yticklabels=names, ylim=(len(rows) - 0.5, -0.5), xlabel="points")
     axis.set(title="every claim says: to the right of zero")
