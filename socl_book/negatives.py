@@ -8,6 +8,7 @@ import torch
 
 from socl_core import data
 from socl_core.data.annotation import add_click_noise
+from socl_core.errors import UsageError
 from socl_core.geometry import EXEMPLAR, box_centres
 from socl_core.methods import soft_samples
 from socl_core.methods.batches import Batch, Batches
@@ -49,6 +50,8 @@ def _boxes_in_crops(name: str, spec: SoclTraining, store: CropStore) -> np.ndarr
     """True boxes (N, 4) in stored crops: centre x, y from the crop's middle, width, height, in crop pixels."""
     loaded = [keep_evenly(s, spec.frames) for s in data.load(name, "train", videos=spec.videos, cache=CACHE)]
     sequences = [add_click_noise(s, spec.point_noise, (spec.seed, number)) for number, s in enumerate(loaded)]
+    if sequences[0].boxes is None:
+        raise UsageError(f"{name} has clicks alone; expected a data set with boxes to judge by")
     rows = list(zip(store.video, store.frame))
     boxes = np.array([sequences[video].boxes[frame] for video, frame in rows])
     points = np.array([sequences[video].points[frame] for video, frame in rows])

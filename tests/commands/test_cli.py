@@ -25,50 +25,6 @@ def trained(tmp_path_factory):
     return cwd
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["train", "--method", "socl-sim", "--out", "x"], ["socl-sim", "did you mean 'socl-siam'"]),
-        (["train", "--set", "etaa=0.1", "--out", "x"], ["etaa", "did you mean 'eta'"]),
-        (["train", "--set", "eta=0", "--out", "x"], ["eta", "greater than 0"]),
-        (["train", "--set", "eta", "--out", "x"], ["name=value"]),
-        (["train", "--data", "otbb", "--out", "x"], ["did you mean 'otb'"]),
-        (["train", "--device", "cuda", "--out", "x"], ["CUDA"]),
-        (["train", "--sede", "1", "--out", "x"], ["--seed"]),
-        (["table", "7"], ["unknown table '7'"]),
-        (["table", "2", "--seeds", "a"], ["--seeds"]),
-        (["select", "--try", "lrr=0.1"], ["lrr", "did you mean 'lr'"]),
-        (["select", "--try", "lr=0.1", "--on", "otb"], ["otb is test data"]),
-        (["top", "--image", "none.jpg", "--point", "1,2", "--out", "x.png"], ["none.jpg"]),
-        (["top", "--image", "none.jpg", "--point", "1,2", "--eta", "1.5", "--out", "x.png"], ["0 < eta <= 1"]),
-        (["evaluate", "--weights", "none", "--data", "composite"], ["none", "socl train"]),
-        (["evaluate", "--weights", "none", "--data", "composite", "--export", "otbb:x"], ["did you mean 'otb'"]),
-        (["metrics", "--convention", "otb", "--boxes", "none", "--annotations", "none"], ["none holds no boxes"]),
-        (["evaluate", "--data", "composite", "--split", "banana"], ["unknown split of composite 'banana'"]),
-        (["track", "--frames", "x", "--init", "1,2,3,4", "--out", "."], [". is a folder"]),
-        (["track", "--frames", "x", "--init", "1,2,3,4", "--out", "b", "--render", "c.gif"], ["c.gif", ".mp4"]),
-        (["why", "3f2a"], ["no runs in ./runs"]),
-        (["track", "--frames", "x", "--init", "1,2,3,4", "--out", "/dev/null"], ["/dev/null is no regular file"]),
-        (["train", "--out", ""], ["the current folder"]),
-        (["evaluate", "--data", "composite", "--sequences", ""], ["--sequences names none"]),
-        (["weights", "3f2a", "--out", "/dev/stdout"], ["/dev/stdout is no regular file"]),
-        (["evaluate", "--weights", "socl-cff", "--data", "composite"], ["socl-cff is no weights file"]),
-        (["tarck"], ["unknown command 'tarck'", "did you mean 'track'"]),
-    ],
-)  # fmt: skip
-def test_a_mistake_exits_with_2_and_names_what_was_expected(arguments, words, tmp_path):
-    if "--device" in arguments:
-        torch = pytest.importorskip("torch")
-        if torch.cuda.is_available():
-            pytest.skip("CUDA is available here")
-    done = socl(*arguments, cwd=tmp_path)
-    assert done.returncode == 2, (done.returncode, done.stderr)
-    for word in words:
-        assert word in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not (tmp_path / "x").exists() or not any((tmp_path / "x").glob("weights*"))
-
-
 def test_train_writes_weights_log_and_scores(trained):
     result = json.loads((trained / "my_run/result.json").read_text())
     assert result["spec"]["seed"] == 3
@@ -100,15 +56,6 @@ def test_a_start_that_came_to_nothing_does_not_block_its_folder(tmp_path):
     for name in ("none", "nothing"):  # a typing error, and another
         done = socl("train", *TINY, "--data", f"clicks:{tmp_path / name}", "--out", "x", cwd=tmp_path)
         assert done.returncode == 2 and f"there is no folder {tmp_path / name}" in done.stderr
-
-
-def test_clicks_are_no_boxes_to_score(tmp_path):
-    (tmp_path / "own/a").mkdir(parents=True)
-    for number in (1, 2):
-        cv2.imwrite(str(tmp_path / f"own/a/{number}.png"), np.zeros((30, 40, 3), np.uint8))
-    (tmp_path / "own/a/clicks.csv").write_text("image,x,y\n1.png,3,4\n2.png,3,4\n")
-    done = socl("evaluate", "--data", "clicks:own", cwd=tmp_path)
-    assert done.returncode == 2 and "has clicks alone" in done.stderr
 
 
 def test_parameters_are_listed_with_their_meaning(tmp_path):
@@ -185,15 +132,6 @@ def test_damage_is_found_before_tracking(trained):
     assert done.returncode == 2 and "track" not in done.stderr
     assert "2 of 3 sequences cannot be used" in done.stderr and "Deer is damaged: 1 of 4 images" in done.stderr
     assert socl(*command, "--sequences", "Dog", cwd=trained).returncode == 0
-
-
-def test_frames_of_one_video_are_not_mixed_with_another_s(tmp_path):
-    (tmp_path / "cut").mkdir()
-    cv2.imwrite(str(tmp_path / "cut/000001.jpg"), np.zeros((30, 40, 3), np.uint8))
-    (tmp_path / "b.mp4").touch()
-    done = socl("data", "frames", "b.mp4", "--out", "cut", cwd=tmp_path)
-    assert done.returncode == 2 and "cut holds images already" in done.stderr
-    assert len(list((tmp_path / "cut").iterdir())) == 1
 
 
 def test_top_draws_a_map(tmp_path):

@@ -120,6 +120,7 @@ CASES = [
     ("top --image v --point 1,2 --out x.png", "cannot read v"),
     ("top --image /dev/zero --point 1,2 --out x.png", "no regular file"),
     ("evaluate --data clicks:own", "has clicks alone"),
+    ("evaluate --weights socl-cff --data composite", "socl-cff is no weights file"),
     (f"evaluate --data otb:{LONG}", "File name too long"),
     ("evaluate --data otb:clip.mp4", "clip.mp4"),
     (f"{TRAIN} --data clicks:none", "there is no folder none"),

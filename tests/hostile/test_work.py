@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from moving import video
 from pictures import jpeg
-from world import TRACK, check, contents, half, put
+from program import socl_apart
+from world import TINY, TRACK, check, contents, half, put
 
 from socl_core.data import fetch  # noqa: I001
 from socl_core.data import video as videos
@@ -193,6 +194,21 @@ def test_a_hostile_server_leaves_nothing(world, monkeypatch, kind):
     assert time.monotonic() - start < 20 and not (world.parent / "mark").exists()
     left = [path.name for path in (world / "f").iterdir()] if (world / "f").exists() else []
     assert words == "fetched" or set(left) <= {".Deer.zip.part"} and (drip or not (world / "f/.Deer.zip.part").is_dir())
+
+
+@pytest.mark.timeout(900)
+def test_nothing_is_written_outside_of_outputs_caches_and_store(world, tmp_path, monkeypatch):
+    """The home is empty, must not be written to, and stays empty."""
+    (tmp_path / "home").mkdir(mode=0o555)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "MPLCONFIGDIR"):
+        monkeypatch.delenv(name, raising=False)
+    lines = (TRACK, "evaluate --data otb:otb", f"train {TINY} --seed 3 --out o", "data check clicks own", "status",
+             "top --image v/1.png --point 70,50 --out t.png", "data frames clip.mp4 --out y", "gc --yes",
+             "metrics --convention otb --boxes boxes --annotations otb", "table 2 --protocol smoke")  # fmt: skip
+    for line, done in zip(lines, socl_apart(world, *lines), strict=True):
+        assert done.returncode == 0, (line, done.stderr)
+    assert not list((tmp_path / "home").iterdir())
 
 
 def test_fetching_to_what_is_no_folder(world):
