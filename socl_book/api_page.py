@@ -25,6 +25,7 @@ while (image := video.read()[1]) is not None:
     found, box = tracker.update(image)
 ```
 """
+WIDTH = 60  # of the parameters in a line
 # What is told of each module: names, with the methods of a class after a colon.
 PUBLIC = {
     "socl_core": ("tracker", "track"),
@@ -59,8 +60,13 @@ def _sections() -> Iterator[str]:
 
 
 def _told(name: str, found: object) -> str:
-    """Signature and docstring, its examples in a block of their own."""
+    """Signature, docstring and its examples."""
     words, *examples = re.split(r"^(?=>>> )", inspect.getdoc(found) or "", maxsplit=1, flags=re.MULTILINE)
-    signature = re.sub(r"\b(?:\w+\.)+(?=[A-Z])", "", str(inspect.signature(found)))
-    blocks = f"```text\n{name}{signature}\n\n{words.strip()}\n```\n"
-    return blocks + "".join(f"\n```pycon\n{example.strip()}\n```\n" for example in examples)
+    signature = inspect.signature(found)
+    shown = ", ".join(map(str, signature.parameters.values()))
+    if len(shown) > WIDTH:
+        shown = "".join(f"\n    {each}," for each in signature.parameters.values()) + "\n"
+    shown = re.sub(r"\b(?:[a-z_]+\.)+(?=\w)", "", f"{name}({shown})")  # types without their modules
+    prose = words.strip().replace("<", "&lt;")
+    blocks = "".join(f"\n```pycon\n{example.strip()}\n```\n" for example in examples)
+    return f"```python\n{shown}\n```\n\n{prose}\n{blocks}"

@@ -16,5 +16,5 @@ def test_the_examples_are_true(module):
 def test_each_name_is_told_with_its_words():
     sections = api_page().split("\n## ")[1:]
     assert len(sections) == sum(map(len, PUBLIC.values()))
-    assert all("```text\n" in each and len(each.split("\n\n")) > 2 for each in sections)
+    assert all("```python\n" in each and len(each.split("\n\n")) > 2 for each in sections)
     assert "### `Tracker.update`" in api_page() and sum(">>>" in each for each in sections) > 2
