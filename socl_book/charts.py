@@ -9,6 +9,8 @@ from socl_book.tables import Cell, Claim, Table
 from socl_book.verdicts import judge
 from socl_core.scoring.statistics import MARGIN
 
+SHOWN = 20  # points to either side in the forest chart: a longer bar decides nothing, and leaves the frame
+
 
 def column_chart(table: Table, results: Results, label: str):
     """Draw the full rows of a table against its columns, which are numbers: left the paper's, right as measured.
@@ -85,7 +87,7 @@ def forest_chart(claims: list[Claim], results: Results):
     if single := [(d.mean, row) for d, row, one, source in known if one and source == "recorded"]:
         axis.plot(*zip(*single), "D", color=SERIES[0], markerfacecolor="none", label="measured, one seed")
     names = [f"{'' if claim.detail else f'{claim.section}: '}{claim.text}" for claim, _ in rows]
-    axis.set(yticks=range(len(rows)), yticklabels=names, ylim=(len(rows) - 0.5, -0.5), xlabel="points")
-    axis.set(title="every claim says: to the right of zero")
+    axis.set(yticks=range(len(rows)), yticklabels=names, ylim=(len(rows) - 0.5, -0.5))
+    axis.set(title="every claim says: to the right of zero", xlim=(-SHOWN, SHOWN), xlabel="points")
     drawn.legend(fontsize="small", loc="outside lower right", ncols=3, frameon=False)
     return drawn
