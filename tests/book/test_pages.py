@@ -111,7 +111,7 @@ def test_records_are_not_in_the_search_index():
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_first_page_shows_a_tracker_at_work(open_page, theme):
     page, heard = open_page(BOOK / "index.html", theme, width=1440)
-    page.wait_for_url("**/home.html", wait_until="commit")
+    page.wait_for_url("**/home.html", wait_until="load")
     settle(page)
     page.wait_for_function("document.querySelector('.socl-clip video').currentTime > 0")
     for part in (".socl-clip video", ".socl-eta", ".socl-doors li"):
