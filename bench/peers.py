@@ -64,18 +64,6 @@ def run_all(makers: dict[str, Callable], targets: dict) -> dict:
     return {name: {target: track(make(), *own) for target, own in targets.items()} for name, make in makers.items()}
 
 
-def our_makers() -> dict[str, Callable]:
-    from socl_core.commands.options import SHIPPED
-    from socl_core.models.device import Compute
-    from socl_core.runs.weights import read_weights, weights_spec
-
-    compute, makers = Compute.choose("cpu"), {}
-    for name, file in SHIPPED.items():
-        spec, network = weights_spec(file), read_weights(file, compute)
-        makers[name] = lambda spec=spec, network=network: spec.tracker(network, compute)
-    return makers
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-root", type=Path, required=True)
@@ -96,6 +84,8 @@ def main() -> None:
     from socl_core.models.device import Compute
     from socl_core.scoring.evaluation import score_boxes
     from socl_core.scoring.results import read_results, read_truth, score_results
+    from socl_core.use import SHIPPED
+    from socl_core.use.tracker import tracker_maker
 
     torch.set_num_threads(1)
     os.environ["SOCL_DATA"] = str(options.data_root)
@@ -107,7 +97,8 @@ def main() -> None:
         scored = score_results("otb", read_results(folder / f"{name}.npz"), truth, ",".join(sequences))
         auc = {target: round(scores["auc"], 4) for target, scores in scored.sequences.items()}
         rows[name] = {"labels": labels, "by": "published boxes", "auc": auc}
-    found = {name: ("clicks", own) for name, own in run_all(our_makers(), targets).items()}
+    ours = {name: tracker_maker(name, "cpu") for name in SHIPPED}
+    found = {name: ("clicks", own) for name, own in run_all(ours, targets).items()}
     if options.python:
         file = OUT.with_name(".targets.json")
         file.write_text(json.dumps(targets))

@@ -78,7 +78,8 @@ def evaluate(
     """Scores of a tracker by sequence: frames, those of `score_boxes`, and fps where it ran now.
 
     Each score is the mean over the starts; with several there is also the AUC of each, as `auc_start_0` and so on.
-    folder: where boxes are kept, one text file a start; a start whose file is there is not run again.
+    folder: where boxes are kept, one text file a start; starts that run at once are not run again where all their files
+    are there.
     each_sequence: called with the name, boxes and seconds of each start that ran.
     lanes: starts that run at once, in shared calls of the network.
     """

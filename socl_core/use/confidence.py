@@ -24,6 +24,7 @@ def sidelobe_ratio(response: torch.Tensor) -> float:
 def confidence(tracker) -> float:
     """From 0 to 1, of the last update of a tracker; about the chance of an IoU above .5 on development videos.
 
+    It was fitted on few videos: on 278 frames of others, SoCL-Siam's told loss from success as well, SoCL-CF's did not.
     TransT's is its own score. NaN for a tracker that shows no response, such as OpenCV's.
     """
     half = next((half for kind, half in HALF.items() if isinstance(tracker, kind)), None)
