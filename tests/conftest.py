@@ -4,8 +4,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# A busy machine is slow now and then; that is no failure.
-settings.register_profile("patient", deadline=None)
+# A busy machine is slow now and then; that is no failure. The same cases each time: pytest --hypothesis-profile=explore
+# draws others.
+settings.register_profile("patient", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None)
 settings.load_profile("patient")
 os.environ["SOCL_CACHE"] = "cache"  # below the working folder, which is a test's own
 

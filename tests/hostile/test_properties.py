@@ -115,7 +115,10 @@ def test_a_damaged_image_is_decoded_whole_or_refused(place, image, data):
     except DataError as error:
         assert "i.jpg" in str(error)
     else:
-        assert found.ndim == 3 and found.dtype == np.uint8 and found.shape[1::-1] == image_size(place / "i.jpg")
+        size = image_size(place / "i.jpg")
+        assert found.ndim == 3 and found.dtype == np.uint8
+        # Of a damaged note which side is up, OpenCV and Pillow may make different things.
+        assert found.shape[1::-1] in (size, size[::-1])
 
 
 @given(st.lists(st.floats(width=32) | st.sampled_from([0.0, np.nan, np.inf]), min_size=4, max_size=40))
