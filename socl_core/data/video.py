@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -33,14 +34,23 @@ def read_frames(source: str | Path) -> tuple[Iterator[np.ndarray], int]:
     if source.is_dir():
         folder = source / "img" if (source / "img").is_dir() else source
         images = ImageFiles(image_files(folder))
-        return iter(images), len(images)
+        return _ahead(iter(images)), len(images)
     if not source.is_file():
         raise DataError(f"there is no folder or video file {source}; expected one, or camera:0")
     video = cv2.VideoCapture(str(source))
     if not video.isOpened():
         raise DataError(f"{source} is no video that OpenCV can read; expected a video file or a folder of images")
     count = max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT)))
-    return _decoded(video, source, count), count
+    return _ahead(_decoded(video, source, count)), count
+
+
+def _ahead(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """The same frames, each decoded by a thread while its reader still works on the one before."""
+    with ThreadPoolExecutor(1) as decoder:
+        coming = decoder.submit(next, frames, None)
+        while (frame := coming.result()) is not None:
+            coming = decoder.submit(next, frames, None)
+            yield frame
 
 
 def _filmed(number: int) -> Iterator[np.ndarray]:
