@@ -11,15 +11,16 @@ from tiny import TINY_TRANST
 from socl_core.runs.pipeline import run_or_load
 from socl_core.runs.spec import make_spec
 
+pytestmark = pytest.mark.slow
 # What makes a run of the protocol small. It names no data set: those are the protocol's.
 TINY = TINY_TRANST | {"steps": 2, "batch": 2}
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    """GOT-10k, LaSOT and TrackingNet as they are distributed, with a few videos of three to five frames."""
+    """GOT-10k, LaSOT and TrackingNet as they are distributed, with small videos: 200 to train on."""
     root = tmp_path_factory.mktemp("data")
-    got10k_split(root / "got10k", "train", tuple("abcdefghi"), frames=4)
+    got10k_split(root / "got10k", "train", [f"GOT-10k_Train_{number:06d}" for number in range(1, 201)], frames=4)
     got10k_split(root / "got10k", "val", ("v", "w"), frames=4)
     got10k_split(root / "got10k", "test", ("GOT-10k_Test_000001",), frames=4)
     (root / "got10k/test/GOT-10k_Test_000001/groundtruth.txt").write_text(text(some_boxes(1)))

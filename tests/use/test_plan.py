@@ -37,7 +37,7 @@ def test_needs_grow_with_the_run(tmp_path):
 def test_the_plan_ends_with_the_commands(tmp_path, monkeypatch):
     monkeypatch.setenv("SOCL_DATA", str(tmp_path))
     words = ["plan", "--method", "socl-siam", "--set", "width=0.05", "--set", "batch=2", "--price", "2"]
-    done = socl(*words, cwd=tmp_path)
+    done = socl(*words, "--set", "frames=150", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     for text in ("socl-siam", "Cost of", "do not fit", "`--set frames=", "socl table 2 --protocol paper --run"):
         assert text in done.stdout
