@@ -3,7 +3,7 @@
 # make pdf       the built pages as one PDF, by Chromium and without LaTeX: _build/socl.pdf
 # make test      the fast tests      make test-all  slow ones too
 # make audit     licences and known weaknesses of the packages      make wheel  the package with a bill of materials
-# make test-deps the wheel with the newest packages, in each Python that it allows
+# make test-deps the wheel with the oldest and the newest packages, in each Python that it allows
 PYTHON ?= python3.11
 PROTOCOL ?= laptop
 CORES ?= 2
@@ -34,13 +34,15 @@ test: install
 test-all: install
 	@pytest -m ""
 
-# The wheel with the newest packages that it allows, in an environment of its own for each of these Pythons.
+# The wheel in environments of its own: with the oldest packages that it allows, then in each of these Pythons with the
+# newest.
 PYTHONS ?= python3.11 python3.12 python3.13
 test-deps:
-	@set -e; for python in $(PYTHONS); do folder=$$(mktemp -d); echo "$$python in $$folder"; \
-	  $$python -m venv $$folder/venv; $$folder/venv/bin/pip wheel -q --no-deps -w $$folder .; \
-	  $$folder/venv/bin/pip install -q $$folder/*.whl; \
-	  (cd $$folder && SOCL_CACHE=$$folder/cache venv/bin/socl doctor); rm -rf $$folder; done
+	@set -e; base=$$(mktemp -d); sed -n 's/^  "\([a-z-]*\)[>=]=\(.*\)",$$/\1==\2/p' pyproject.toml > $$base/oldest.txt; \
+	touch $$base/newest.txt; $(firstword $(PYTHONS)) -m pip wheel -q --no-deps -w $$base .; \
+	try() { echo "$$1, $$2 packages"; $$1 -m venv $$base/venv; $$base/venv/bin/pip install -q -c $$base/$$2.txt $$base/*.whl; \
+	  (cd $$base && SOCL_CACHE=$$base/cache venv/bin/socl doctor); rm -rf $$base/venv; }; \
+	try $(firstword $(PYTHONS)) oldest; for python in $(PYTHONS); do try $$python newest; done; rm -rf $$base
 
 bench: install
 	@python bench/speed.py

@@ -7,9 +7,6 @@ from socl_core.trackers.cf import CfTracker
 from socl_core.trackers.siam import SiamTracker
 
 SIDE = 5  # cells about the peak that are no sidelobe
-# Peak-to-sidelobe ratio at which half of the frames have an IoU above .5, and the power that fits its rise: by
-# logistic regression on the first 300 frames of the videos of otb_dev, whose fits are 2.0, 1.7 and 24, 1.4.
-HALF, POWER = {SiamTracker: 2.0, CfTracker: 24.0}, 1.5
 
 
 def sidelobe_ratio(response: torch.Tensor) -> float:
@@ -21,14 +18,26 @@ def sidelobe_ratio(response: torch.Tensor) -> float:
     return float((values[y, x] - rest.mean()) / max(rest.std(), 1e-12))
 
 
+def highest(response: torch.Tensor) -> float:
+    """Peak of a response of cosines: what is left of the template's likeness, whatever else is in sight."""
+    return float(response.max())
+
+
+# What tells that a box is right, its value at which half of the boxes have an IoU above .5, and the power that fits
+# its rise: by python bench/fit_confidence.py.
+SIGNS = {CfTracker: (sidelobe_ratio, 21.7, 2.1), SiamTracker: (highest, 0.8, 8.0)}
+
+
 def confidence(tracker) -> float:
     """From 0 to 1, of the last update of a tracker; about the chance of an IoU above .5 on development videos.
 
-    It was fitted on few videos: on 278 frames of others, SoCL-Siam's told loss from success as well, SoCL-CF's did not.
-    TransT's is its own score. NaN for a tracker that shows no response, such as OpenCV's.
+    TransT's is its own score. NaN for a tracker whose response is no measure, such as SiamFC's inner products, or that
+    shows none, such as OpenCV's.
     """
-    half = next((half for kind, half in HALF.items() if isinstance(tracker, kind)), None)
-    if half is None:
+    kind = next((kind for kind in SIGNS if isinstance(tracker, kind)), None)
+    if kind is None:
         return getattr(tracker, "score", float("nan"))
-    ratio = max(sidelobe_ratio(tracker.view.response), 1e-6)
-    return 1 / (1 + (half / ratio) ** POWER)
+    if getattr(tracker.options, "correlation", "cosine") != "cosine":
+        return float("nan")
+    sign, half, power = SIGNS[kind]
+    return 1 / (1 + (half / max(sign(tracker.view.response), 1e-6)) ** power)
