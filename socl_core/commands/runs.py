@@ -93,12 +93,25 @@ def why(run: RunId, data_root: DataRoot = None) -> None:
 
 
 @app.command()
-def weights(run: RunId, out: Annotated[Path, typer.Option(help="The file to write.")]) -> None:
-    """Write the weights of a run of the store in half precision, to hand them on."""
+def weights(
+    source: Annotated[str, typer.Argument(help="Id of a run, a weights file, socl-siam or socl-cf.")],
+    out: Annotated[Path, typer.Option(help="The file to write; ONNX where its name ends in .onnx.")],
+) -> None:
+    """Write trained weights in half precision, to hand them on, or as ONNX, for programs without torch."""
     from socl_core.runs.weights import read_tensors, save_weights
+    from socl_core.use import SHIPPED
 
     check_file(out)
-    tensors, spec = read_tensors(_find(run).folder / "weights.safetensors")
+    file = SHIPPED.get(source, Path(source))
+    if not file.is_file():
+        file = _find(source).folder / "weights.safetensors"
+    if out.suffix == ".onnx":
+        from socl_core.use.onnx import write_onnx
+
+        outputs = write_onnx(file, out)
+        print(f"{out}: {out.stat().st_size / 1e3:.0f} kB, with the outputs {', '.join(outputs)}")
+        return
+    tensors, spec = read_tensors(file)
     halves = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
     save_weights(halves, spec, out)
     print(f"{out}: {out.stat().st_size / 1e3:.0f} kB")
