@@ -35,6 +35,7 @@ def column_chart(table: Table, results: Results, label: str):
         axis.set(xscale="log", xlabel=label, xticks=places, xticklabels=[f"{x:g}" for x in places])
         axis.minorticks_off()
         axis.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, frameon=False)
+    ours.set_ylim(*np.clip(ours.get_ylim(), 0, 100))  # where intervals of few videos reach further
     return drawn
 
 
@@ -74,6 +75,7 @@ def forest_chart(claims: list[Claim], results: Results):
     """
     style()
     rows = [(claim, judge(claim, results)) for claim in claims if not claim.measure]
+    rows = [(claim, judged) for claim, judged in rows if judged.difference or claim.paper is not None]
     drawn, axis = plt.subplots(figsize=(10, 1.2 + 0.32 * len(rows)), layout="constrained")
     axis.axvspan(-MARGIN, MARGIN, color="0.92", label=f"{MARGIN:g} points either way")
     axis.axvline(0, color="0.3", linewidth=1)
@@ -86,8 +88,18 @@ def forest_chart(claims: list[Claim], results: Results):
         axis.errorbar(*several.T[:2], xerr=several.T[2:], fmt="D", color=SERIES[0], label=label)
     if single := [(d.mean, row) for d, row, one, source in known if one and source == "recorded"]:
         axis.plot(*zip(*single), "D", color=SERIES[0], markerfacecolor="none", label="measured, one seed")
-    names = [f"{'' if claim.detail else f'{claim.section}: '}{claim.text}" for claim, _ in rows]
+    names = [f"{'      ' if claim.detail else f'{claim.section}: '}{claim.text}" for claim, _ in rows]
     axis.set(yticks=range(len(rows)), yticklabels=names, ylim=(len(rows) - 0.5, -0.5))
     axis.set(title="every claim says: to the right of zero", xlim=(-SHOWN, SHOWN), xlabel="points")
     drawn.legend(fontsize="small", loc="outside lower right", ncols=3, frameon=False)
+    _align_left(axis)
     return drawn
+
+
+def _align_left(axis) -> None:
+    """Begin the names of rows at the left edge, which a phone shows first; those of details are set in."""
+    axis.figure.draw_without_rendering()
+    widest = max(label.get_window_extent().width for label in axis.get_yticklabels())
+    axis.tick_params(axis="y", pad=widest * 72 / axis.figure.dpi + 8)
+    for label in axis.get_yticklabels():
+        label.set_horizontalalignment("left")

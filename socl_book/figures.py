@@ -19,7 +19,7 @@ def may_show(data_set: str) -> bool:
 
 
 def style() -> None:
-    """Set figures on an opaque light ground, legible on light and dark pages."""
+    """The one style. Charts have a light ground, which book/assets/custom.css turns dark on dark pages."""
     sns.set_theme(style="whitegrid", palette="colorblind", font_scale=1.05)
     plt.rcParams |= {"figure.facecolor": "white", "savefig.facecolor": "white", "axes.titlesize": "medium"}
 

@@ -39,6 +39,11 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 TEMPLATES.filters["command_parts"] = command_parts
+# JupyterLab has no book/assets/custom.css, to whose rules these give way: a number looks like one, not like a button.
+IN_JUPYTER = Markup(
+    "<style>:where(.socl-number) { padding: 0; border: 0; background: none; font: inherit; color: inherit; "
+    "text-decoration: underline dotted; cursor: pointer; } :where(.socl-note > *) { display: block; }</style>\n"
+)
 
 
 def one_block(html: str, kind: str = "socl-record") -> Markup:
@@ -52,7 +57,8 @@ def _without_empty_lines(html: str) -> Markup:
 
 def render_part(name: str, *values, **more) -> Markup:
     """A piece of templates/parts.j2."""
-    return _without_empty_lines(getattr(TEMPLATES.get_template("parts.j2").module, name)(*values, **more))
+    html = _without_empty_lines(getattr(TEMPLATES.get_template("parts.j2").module, name)(*values, **more))
+    return IN_JUPYTER + html if "socl-number" in html else html
 
 
 @dataclass(frozen=True)
@@ -165,7 +171,12 @@ def gains_html(table: Table, results: Results) -> str:
 def comparisons_html(table: Table, pairs: list[tuple[str, str]], column: str, results: Results) -> str:
     """A line for each pair of rows: how far the first is above the second in a column."""
     claims = [
-        Claim(section=table.name, text=f"{a} above {b}", above=(table.cell(a, column),), below=(table.cell(b, column),))
+        Claim(
+            section=table.name,
+            text=f"“{a}” above “{b}”",
+            above=(table.cell(a, column),),
+            below=(table.cell(b, column),),
+        )
         for a, b in pairs
     ]
     return render_part("comparisons", _lines([judge(claim, results) for claim in claims], results, "pair"))

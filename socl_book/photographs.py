@@ -22,7 +22,7 @@ def photograph(sequence: str) -> str | None:
 def leave_one_out(claims: Iterable[Claim], results: Results) -> pd.DataFrame:
     """A row a claim on trackers with recorded seeds: its verdict over all videos, and without those of each photograph.
 
-    "clustered" is the 95 % interval with the videos of one photograph as one, those of drawn textures each its own.
+    "by photograph" is the 95 % interval with the videos of one photograph as one, those of drawn textures each its own.
     """
     sources = [*SPLITS["test"].photographs, DRAWN]
     parts = {source: results.without(lambda video, source=source: photograph(video) == source) for source in sources}
@@ -37,6 +37,8 @@ def leave_one_out(claims: Iterable[Claim], results: Results) -> pd.DataFrame:
         clusters = [each if (each := photograph(video)) != DRAWN else video for _, video in values.columns]
         d = estimate(values, clusters=clusters).shifted(claim.margin)
         interval = f"{d.mean:+.1f} [{d.low:+.1f}, {d.high:+.1f}]"
-        row = {"claim": claim.text, "all videos": judged.verdict, "clustered": interval}
-        rows.append(row | {f"without {source}": judge(claim, part).verdict for source, part in parts.items()})
+        row = {"claim": claim.text, "all videos": judged.verdict, "by photograph": interval}
+        for source, part in parts.items():
+            row[f"without {source.removesuffix('.png')}"] = judge(claim, part).verdict
+        rows.append(row)
     return pd.DataFrame(rows)

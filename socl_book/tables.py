@@ -193,9 +193,9 @@ def tables_read_by(page: str) -> list[Table]:
 
 
 def all_claims() -> list[Claim]:
-    """Every checkable statement of the paper, in its order; the abstract's first."""
+    """Every checkable statement of the paper, in its order; the abstract's last, which name no numbers."""
     claims = [claim for table in all_tables().values() for claim in table.claims]
-    return sorted(claims, key=lambda claim: claim.section != "abstract")
+    return sorted(claims, key=lambda claim: claim.section == "abstract")
 
 
 def build_seeds(protocol: str) -> list[int]:

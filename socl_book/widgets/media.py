@@ -15,11 +15,15 @@ import numpy as np
 from IPython.display import HTML
 from jinja2 import Environment, PackageLoader
 from matplotlib import pyplot
+from matplotlib.text import Text
+from PIL import Image
 
 from socl_book.clips import data_url
 from socl_core.data.video import write_clip
 from socl_core.errors import DataError
 
+GREY = "#767676"  # of words beside pictures, whose ground is that of the page: legible on light and on dark ones
+DPI = 144  # of pictures
 TEMPLATES = Environment(loader=PackageLoader("socl_book"), autoescape=True)
 
 
@@ -31,15 +35,19 @@ def figure(drawn, alt: str, caption: str = "") -> HTML:
     if drawn is None:
         return HTML("")
     file = io.BytesIO()
+    width = None
     if any(axis.images for axis in drawn.axes):
-        kind, options = "webp", {"dpi": 144, "pil_kwargs": {"quality": 85}}
+        for text in drawn.findobj(Text):
+            text.set_color(GREY)
+        drawn.savefig(file, format="webp", bbox_inches="tight", transparent=True, dpi=DPI, pil_kwargs={"quality": 85})
+        kind, width = "webp", round(Image.open(file).width * 96 / DPI)  # letters as large as those of an SVG
     else:
-        kind, options = "svg+xml", {"metadata": {"Date": None}}  # equal figures are equal files
-    with pyplot.rc_context({"svg.hashsalt": "socl"}):
-        drawn.savefig(file, format=kind.removesuffix("+xml"), bbox_inches="tight", **options)
+        with pyplot.rc_context({"svg.hashsalt": "socl"}):  # equal figures are equal files
+            drawn.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None})
+        kind = "svg+xml"
     pyplot.close(drawn)  # or the inline backend would show it a second time, without words
     source = f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
-    return _render("figure", source=source, alt=alt, caption=caption)
+    return _render("figure", source=source, alt=alt, caption=caption, width=width)
 
 
 def clip(frames: Iterable[np.ndarray], label: str, caption: str = "", autoplay: bool = False) -> HTML:

@@ -1,6 +1,7 @@
 """Formulas without a network, warnings that fail the build, and the words of figures and clips."""
 
 import base64
+import io
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 from socl_book import build as book
 from socl_book.widgets.media import clip, figure
@@ -59,7 +61,9 @@ def test_figures_and_clips_carry_words():
     again.subplots().plot([1, 2])
     assert "data:image/svg+xml;" in shown and figure(again, 'a line, "rising"', "Figure <b>1</b>").data == shown
     drawn.axes[0].imshow(np.eye(2))
-    assert "data:image/webp;" in figure(drawn, "a picture").data
+    shown = figure(drawn, "a picture").data
+    picture = Image.open(io.BytesIO(base64.b64decode(shown.split("base64,")[1].split('"')[0])))
+    assert "data:image/webp;" in shown and picture.convert("RGBA").getpixel((0, 0))[3] == 0  # on the page's own ground
     frames = [np.full((32, 32, 3), shade, np.uint8) for shade in (0, 200)]
     shown = clip(iter(frames), "it <moves>").data
     assert 'aria-label="it &lt;moves&gt;"' in shown and "<figcaption>" not in shown

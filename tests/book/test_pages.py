@@ -87,11 +87,11 @@ def test_page_is_whole(open_page, path, theme):
 
 
 @each_opened
-def test_page_fits_400_px(open_page, path):
-    page, _ = open_page(path, width=400)
+def test_page_fits_390_px(open_page, path):
+    page, _ = open_page(path, width=390)
     settle(page)
     wide = page.evaluate("Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)")
-    assert wide <= 400, page.evaluate(WIDER)
+    assert wide <= 390, page.evaluate(WIDER)
 
 
 @each_page

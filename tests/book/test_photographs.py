@@ -22,8 +22,8 @@ def test_a_verdict_that_hangs_on_one_photograph_is_seen(tmp_path, monkeypatch):
             records.record([fake_run(cell, seed, values, names=names)])
     [row] = leave_one_out(find_table("3").claims, read_results("smoke")).to_dict("records")
     assert row["claim"] == HEAD.text and row["all videos"] == "reproduced"
-    assert row["without gravel.png"] == "reproduced" and row[f"without {DRAWN}"] == "open"
-    middle, low, high = (float(part.strip("[],")) for part in row["clustered"].split())
+    assert row["without gravel"] == "reproduced" and row[f"without {DRAWN}"] == "open"
+    middle, low, high = (float(part.strip("[],")) for part in row["by photograph"].split())
     assert low < middle < high
 
 

@@ -112,7 +112,7 @@ def test_rows_are_compared_without_a_verdict():
     run_both(Claim(section="", text="", above=(above,), below=(below,)), [50], [40])
     pairs = [("SoCL-Siam", "MIL (OpenCV)"), ("SoCL-Siam", "Box-Siam")]
     html = comparisons_html(table, pairs, "880h", read_results("smoke"))
-    assert "+10.0" in html and "not run yet" in html and "verdict" not in html
+    assert "+10.0" in html and "Not run here: “SoCL-Siam” above “Box-Siam”" in html and "verdict" not in html
 
 
 def test_evidence_is_measured_once(tmp_path, monkeypatch):
