@@ -9,6 +9,7 @@ PROTOCOL ?= laptop
 CORES ?= 2
 VENV := $(CURDIR)/.venv
 STAMP := $(VENV)/.installed
+PIP := $(VENV)/bin/pip --disable-pip-version-check
 export PATH := $(VENV)/bin:$(PATH)
 export PYTHONWARNINGS := ignore::DeprecationWarning
 # A thread that waits should not spin: other work on the machine would slow training tenfold.
@@ -52,7 +53,7 @@ bench: install
 audit: install
 	@pip check
 	@python bench/supply.py
-	@if command -v pip-audit >/dev/null; then pip-audit -r constraints.txt --no-deps --disable-pip; \
+	@if command -v pip-audit >/dev/null; then pip-audit -r requirements.lock -r torch.lock --disable-pip; \
 	else echo "known weaknesses were not looked up: pip install pip-audit"; fi
 
 # The package alone, with a bill of materials (CycloneDX) of all that it was tested with.
@@ -62,11 +63,17 @@ wheel: install
 
 install: $(STAMP)
 
-$(STAMP): pyproject.toml constraints.txt
+# All with their hashes. torch goes first and from a folder, since pip would prefer the registry's build to one on disk;
+# last comes what torch itself needs on this system, such as libraries of CUDA.
+$(STAMP): pyproject.toml requirements.lock torch.lock
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: install Python 3.11 and its venv module, or name it: make PYTHON=/path/to/python3.11"; exit 2; }
 	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV) || { echo "cannot make a virtual environment: install the venv module of $(PYTHON) (Debian: python3.11-venv)"; exit 2; }
-	@echo "installing the packages of constraints.txt into .venv (about two minutes)"
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	@echo "installing the packages of requirements.lock into .venv (about two minutes)"
+	@$(PIP) download --quiet --no-deps --dest $(VENV)/torch -c constraints.txt torch
+	@$(PIP) install --quiet --no-deps --no-index --find-links $(VENV)/torch --require-hashes -r torch.lock
+	@$(PIP) install --quiet --no-deps --require-hashes -r requirements.lock
+	@$(PIP) install --quiet --no-build-isolation -c constraints.txt -e ".[test]"
+	@rm -r $(VENV)/torch
 	@$(VENV)/bin/python -c "import cv2" 2>/dev/null || { echo "OpenCV misses a system library: install libgl1 and libglib2.0-0 (Debian: apt-get install libgl1 libglib2.0-0)"; exit 2; }
 	@touch $(STAMP)
 

@@ -110,5 +110,14 @@ def test_what_the_environment_is_made_of_is_pinned_and_has_a_bill():
     parts = {part["name"]: part for part in supply.bill(supply.packages())["components"]}
     versions = {name: part["version"].partition("+")[0] for name, part in parts.items()}
     assert {"torch", "numpy", "pillow", "jupyter-book", "pytest"} <= versions.keys() and "socl-book" not in versions
-    assert {name for name in versions if pins.get(name) != versions[name]} <= {"setuptools", "wheel"}  # venv's own
+    assert {name: pins.get(name) for name in versions} == versions
     assert parts["numpy"]["purl"] == f"pkg:pypi/numpy@{pins['numpy']}" and parts["numpy"]["licenses"]
+
+
+def test_each_pinned_version_is_locked_to_the_hashes_of_its_files():
+    locks = (ROOT / "requirements.lock").read_text() + (ROOT / "torch.lock").read_text()
+    packages = re.findall(r"^(\S+==\S+) \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", locks, re.M)
+    assert locks == "".join(f"{package} \\\n{hashes}" for package, hashes in packages), "what else is in the locks?"
+    normal = lambda pin: re.sub(r"[-_.]+(?=.*==)", "-", pin.lower())  # noqa: E731
+    pins = (ROOT / "constraints.txt").read_text().split()
+    assert sorted(normal(package) for package, _ in packages) == sorted(map(normal, pins)), "run bench/lock.py"
