@@ -15,6 +15,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from socl_core import data
@@ -65,7 +67,7 @@ def execute(notebook: Path, out: Path, parameters: dict | None = None) -> Path:
     partial = out.with_name(f".{out.stem}.partial.ipynb")
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # the kernel inherits it and starts quietly
     quiet = {"extra_arguments": ["--log-level=50"]}  # its remarks about sockets would drown ours
-    with lock(RUNS / "locks" / out.stem, f"executes {out}"):
+    with lock(RUNS / "locks" / out.stem, f"executes {out}"), _nothing_kept_at_home():
         partial.unlink(missing_ok=True)  # of a killed one
         try:
             papermill.execute_notebook(str(notebook), str(partial), parameters, progress_bar=True, **quiet)
@@ -78,6 +80,20 @@ def execute(notebook: Path, out: Path, parameters: dict | None = None) -> Path:
             where = f"\nthe notebook up to the failure: {kept}" if kept else ""
             raise SoclError(f"{notebook}: {_cause(error)}{where}") from error
     return out
+
+
+@contextlib.contextmanager
+def _nothing_kept_at_home() -> Iterator[None]:
+    """Kernels keep their files, such as a history, in a folder that goes away, and read no settings of the user."""
+    with tempfile.TemporaryDirectory() as folder:
+        before = {name: os.environ.get(name) for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR")}
+        os.environ.update(dict.fromkeys(before, folder))
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name)
+                os.environ.update({name: value} if value else {})
 
 
 def read_notebook(path: Path):

@@ -48,14 +48,16 @@ def socl(*words, cwd) -> SimpleNamespace:
     return SimpleNamespace(returncode=code, stdout=out.getvalue(), stderr=err.getvalue())
 
 
-def socl_apart(folder: Path, *lines: str, packages: Path = ROOT, absent: tuple[str, ...] = ()) -> list[SimpleNamespace]:
+def socl_apart(
+    folder: Path, *lines: str, packages: Path = ROOT, absent: tuple[str, ...] = (), within: tuple[str, ...] = ()
+) -> list[SimpleNamespace]:
     """Run commands one after another in one other process, in `folder`, with the packages below a path.
 
-    absent: packages that this process cannot import.
+    absent: packages that this process cannot import. within: the program that starts it, with its arguments.
     """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(packages), str(ROOT / "tests")])}
     done = subprocess.run(
-        [sys.executable, "-c", MANY.format(absent=absent)], input=json.dumps([line.split() for line in lines]),
+        [*within, sys.executable, "-c", MANY.format(absent=absent)], input=json.dumps([line.split() for line in lines]),
         cwd=folder, env=environment, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
