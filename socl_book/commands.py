@@ -20,6 +20,7 @@ from socl_core.commands.options import (
     show,
     yaml_value,
 )
+from socl_core.errors import UsageError
 
 for package in ("matplotlib", "pandas", "jinja2", "papermill", "jupyter_book", "snakemake"):
     if not find_spec(package):  # `socl` then says how to install the extra "book"
@@ -155,7 +156,10 @@ def select(
     """Compare parameter values on dev splits: the mean AUC of every combination, best first."""
     from socl_book.selection import candidates, ranking
 
-    choices = {name: yaml_value(f"[{text}]") for name, _, text in (pair.partition("=") for pair in try_)}
+    pairs = [pair.partition("=") for pair in try_]
+    choices = {name: yaml_value(f"[{text}]") for name, _, text in pairs}
+    if len(choices) < len(pairs):
+        raise UsageError("--try names a parameter twice; expected name=a,b,c once for each")
     tried = candidates(protocol, method, choices, seeds_of(seeds), on or ["composite"], settings(set_))
     rows = ranking(tried, device)
     show(json_, rows, (f"{row['mean']:6.2f}  {row['setting']:40} {row['auc']}" for row in rows))

@@ -35,6 +35,8 @@ def measure_negatives(
 
     Returns `MEASURES`, sns_mass_median over crops, and n, how many crops. Raises `DataError` for absent data.
     """
+    if data.load(name, "train", videos=1, cache=CACHE)[0].boxes is None:
+        raise UsageError(f"{name} has clicks alone; expected a data set with boxes to judge by")
     store = open_store(name, spec, spec.cut())
     batches, boxes = Batches(store, spec, compute), torch.from_numpy(_boxes_in_crops(name, spec, store)).float()
     network.eval()
@@ -50,8 +52,6 @@ def _boxes_in_crops(name: str, spec: SoclTraining, store: CropStore) -> np.ndarr
     """True boxes (N, 4) in stored crops: centre x, y from the crop's middle, width, height, in crop pixels."""
     loaded = [keep_evenly(s, spec.frames) for s in data.load(name, "train", videos=spec.videos, cache=CACHE)]
     sequences = [add_click_noise(s, spec.point_noise, (spec.seed, number)) for number, s in enumerate(loaded)]
-    if sequences[0].boxes is None:
-        raise UsageError(f"{name} has clicks alone; expected a data set with boxes to judge by")
     rows = list(zip(store.video, store.frame))
     boxes = np.array([sequences[video].boxes[frame] for video, frame in rows])
     points = np.array([sequences[video].points[frame] for video, frame in rows])

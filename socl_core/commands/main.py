@@ -87,6 +87,9 @@ def main() -> None:
         if sys.stdout and sys.stdout is sys.__stdout__:  # what is left to print would fail again
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         stop(2, f"{error.filename}: {cause(error)}" if error.filename else cause(error))
+    except UnicodeEncodeError as error:  # what the system calls a file need not be text
+        near = error.object[max(0, error.start - 40) : error.end + 40].strip()
+        stop(2, f"a name is no text in UTF-8; rename '{near}'")
     except Exception as error:
         if isinstance(error, MemoryError) or NO_MEMORY.search(str(error)):
             stop(2, f"not enough memory: {cause(error)}; smaller images, networks or batches need less")

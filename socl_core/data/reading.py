@@ -123,7 +123,7 @@ def read_image(path: Path, thorough: bool = False) -> np.ndarray:
     except cv2.error:  # more pixels than OpenCV reads
         image = None
     if image is None:
-        raise DataError(f"image {path} cannot be decoded: expected a JPEG or PNG, found {len(data)} bytes of another")
+        raise DataError(f"image {path} cannot be decoded: it is damaged, or no JPEG or PNG")
     if (thorough or (image[-1, -1] == GREY).all()) and _ends_early(data):
         raise DataError(f"image {path} is truncated: its end-of-image marker comes before its last pixel")
     return image
@@ -142,7 +142,7 @@ def _header_size(path: Path, file: IO[bytes]) -> tuple[int, int]:
             turned = "exif" in image.info and image.getexif().get(ORIENTATION, 1) >= 5
             size = image.size[::-1] if turned else image.size
     except Exception as error:  # of a damaged header Pillow may raise nearly anything
-        raise DataError(f"image {path} cannot be decoded: expected a JPEG or PNG") from error
+        raise DataError(f"image {path} cannot be decoded: it is damaged, or no JPEG or PNG") from error
     if size[0] * size[1] > (most := limit("MOST_PIXELS", MOST_PIXELS)):
         found = f"{size[0]} x {size[1]} pixels, expected at most {most}"
         raise DataError(f"image {path} cannot be decoded: {found}; the variable SOCL_MOST_PIXELS allows more")

@@ -71,6 +71,7 @@ TEXTS = {
         ("own/a/clicks.csv", 'image,x,y\n"0001.jpg', "clicks.csv"),
         ("own/a/clicks.csv", "image,x,y\n" + 200_000 * "a" + ",3,4\n", "field larger than field limit"),
         ("own/a/clicks.csv", "image,x,y\n\x1b[2J,3,4\n", "row 2|\\x1b"),
+        ("own/a/\udcff4.jpg", jpeg(), "no text in UTF-8|\\udcff4.jpg"),
         ("own/a/0003.webp", b"RIFF", "0003.webp is of a kind that is not read"),
     ],
     OWN: [

@@ -38,6 +38,8 @@ CASES = [
     ("select --try lr", "no value|lr"),
     ("select --try lr=", "lr"),
     ("select --try lr=[", "is no value"),
+    ("select --try lr=0.1 --try lr=0.2", "a parameter twice"),
+    ("negatives --protocol smoke --data clicks:own", "clicks:own has clicks alone"),
     ("evaluate --data compost", "did you mean 'composite'"),
     ("evaluate --data composite --split banana", "unknown split of composite 'banana'"),
     ("evaluate --data composite --sequences nobody", "unknown sequence 'nobody'"),
