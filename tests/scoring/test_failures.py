@@ -45,6 +45,19 @@ def test_what_happened_when_the_target_was_lost(kind):
     assert failures(boxes, sequence) == [Failure(15, FRAMES, expected)]
 
 
+def test_a_place_that_looks_as_the_target_did_is_a_look_alike():
+    boxes, sequence = still()
+    boxes[15:, 0] += 50
+    before, after = (np.zeros((100, 200, 3), np.uint8) for _ in range(2))
+    texture = np.random.default_rng(0).integers(0, 256, (20, 20, 3), np.uint8)
+    before[40:60, 60:80] = after[40:60, 110:130] = texture
+    after[40:60, 60:80] = texture[::-1]  # the target has turned, and another stands beside it
+    changed = replace(sequence, frames=[before] * 15 + [after] * 15)
+    assert failures(boxes, changed) == [Failure(15, FRAMES, "look-alike")]
+    unchanged = replace(sequence, frames=[before] * FRAMES)
+    assert failures(boxes, unchanged) == [Failure(15, FRAMES, "drift")]
+
+
 @pytest.mark.parametrize("box, hidden", [([0, 0, 10, 10], False), ([-4, 0, 10, 10], False), ([-6, 0, 10, 10], True),
                                          ([195, 95, 10, 10], True), ([300, 0, 10, 10], True)])  # fmt: skip
 def test_a_target_by_half_outside_of_the_frame_is_out_of_sight(box, hidden):
