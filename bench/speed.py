@@ -18,6 +18,7 @@ from pathlib import Path
 import cv2
 import lockstep
 import numpy as np
+import siamfc
 import torch
 import trackers
 
@@ -140,6 +141,7 @@ def main() -> None:
     compute = Compute.choose("cpu")
     found = {"device": compute.describe()}
     found["trackers"] = trackers.compare(options.peers)
+    found["full width"] = siamfc.compare_with_plain()
     found["lockstep"] = lockstep.compare(compute, [4])
     found["steps"] = {method: step_parts(method, compute) for method in ("socl-siam", "box-siam", "socl-cf", "transt")}
     found["objectness"] = objectness_parts(data.load("composite", "dev", videos=1, frames=1)[0])

@@ -6,10 +6,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 from moving import video
+from siamfc import PlainSiamFC, whole_pixels
 from tiny import CPU
 
 from socl_core.errors import DataError, SoclError
 from socl_core.models.alexnet import AlexNetV1
+from socl_core.trackers import search
 from socl_core.trackers.siam import SiamOptions, SiamTracker, correlate
 
 
@@ -127,3 +129,18 @@ def test_a_box_that_is_none_is_refused(backbone, box):
 def test_a_grey_image_is_refused_with_a_clear_error(backbone):
     with pytest.raises(SoclError):
         tracker_of(backbone).init(video(1)[0][0][..., 0], [80, 60, 30, 30])
+
+
+def test_boxes_are_those_of_siamfc_but_for_its_crops_of_whole_pixels(backbone, monkeypatch):
+    images, boxes = video(frames=8)
+    images = [
+        cv2.resize(image, None, fx=1.04**number, fy=1.04**number) for number, image in enumerate(images)
+    ]  # it grows
+    ours = SiamTracker(backbone, CPU, SiamOptions(correlation="dot"))
+    monkeypatch.setattr(search, "crop", whole_pixels)
+    plain = PlainSiamFC(backbone)
+    for tracker in (ours, plain):
+        tracker.init(images[0], boxes[0])
+    for image in images[1:]:
+        np.testing.assert_allclose(ours.update(image), plain.update(image), atol=0.1)
+    assert (plain.target > 1.02 * boxes[0, 2:]).all()
