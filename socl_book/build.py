@@ -280,6 +280,8 @@ def build(out: Path = Path("."), book: Path = Path("book"), config: Path = Path(
         bad = [line for line in lines if re.search(r"WARNING|ERROR|CRITICAL|[Ee]xception", line)]
         shown = "\n".join((bad or lines)[-SCREEN:])
         raise SoclError(f"the book did not build; the full log is {log}\n{shown}")
+    for source_map in page.parent.rglob("*.map"):  # of scripts and styles, for those who debug the theme: 3.5 MB
+        source_map.unlink()
     print(f"book built: open {page} in a browser")
     return page
 

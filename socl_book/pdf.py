@@ -32,7 +32,12 @@ def write_pdf(pages: Path = Path("_build/html"), out: Path = Path("_build/socl.p
     sheet = first.with_name("print.html")
     sheet.write_text(ARTICLE.sub(lambda _: "".join(states) + inside, home, count=1))
     command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=60000"]
-    command += ["--no-pdf-header-footer", f"--print-to-pdf={out.resolve()}", sheet.resolve().as_uri()]
+    command += [
+        "--no-pdf-header-footer",
+        "--generate-pdf-document-outline",
+        f"--print-to-pdf={out.resolve()}",
+        sheet.resolve().as_uri(),
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     sheet.unlink()
     if done.returncode or not out.is_file():

@@ -100,6 +100,12 @@ def test_a_page_is_light_without_its_clips(path):
     assert len(clips) < 1_500_000
 
 
+def test_the_site_is_light():
+    files = [path for path in BOOK.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 25_000_000
+    assert not [path for path in files if path.suffix == ".map"]
+
+
 def test_records_are_not_in_the_search_index():
     names = json.loads(re.search(r'"docnames": ?(\[.*?\])', (BOOK / "searchindex.js").read_text())[1])
     runs = [i for i, name in enumerate(names) if name.startswith("records/") and name != "records/index"]
