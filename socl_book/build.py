@@ -280,10 +280,21 @@ def build(out: Path = Path("."), book: Path = Path("book"), config: Path = Path(
         bad = [line for line in lines if re.search(r"WARNING|ERROR|CRITICAL|[Ee]xception", line)]
         shown = "\n".join((bad or lines)[-SCREEN:])
         raise SoclError(f"the book did not build; the full log is {log}\n{shown}")
-    for source_map in page.parent.rglob("*.map"):  # of scripts and styles, for those who debug the theme: 3.5 MB
-        source_map.unlink()
+    _lighten(page.parent)
     print(f"book built: open {page} in a browser")
     return page
+
+
+def _lighten(html: Path) -> None:
+    """Leave out what no reader needs: the theme's source maps, and outputs in the notebooks to download."""
+    for source_map in html.rglob("*.map"):
+        source_map.unlink()
+    for notebook in (html / "_sources").rglob("*.ipynb"):
+        content = json.loads(notebook.read_text())
+        for cell in content["cells"]:
+            if "outputs" in cell:
+                cell["outputs"] = []
+        notebook.write_text(json.dumps(content, indent=1))
 
 
 def _show_progress(line: str) -> None:

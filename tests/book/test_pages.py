@@ -104,6 +104,8 @@ def test_the_site_is_light():
     files = [path for path in BOOK.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 25_000_000
     assert not [path for path in files if path.suffix == ".map"]
+    downloads = [json.loads(path.read_text()) for path in BOOK.glob("_sources/executed/*.ipynb")]
+    assert downloads and not any(cell.get("outputs") for each in downloads for cell in each["cells"])
 
 
 def test_records_are_not_in_the_search_index():
