@@ -31,6 +31,7 @@ from socl_core.runs.store import RUNS
 SCRIPT, FONTS = "tex-mml-chtml.js", "output/chtml/fonts/woff-v2"
 PROGRAMS = Path(sys.executable).parent  # of this environment, whether it is activated or not
 FAILED = Path("runs/failed")
+GRACE = 1  # seconds that programs have to end when they are told to
 SCREEN = 24  # lines of a cause that still fit on one screen
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal
 
@@ -234,12 +235,17 @@ def make(protocol: str, cores: int, profile: Path | None = None, private: bool =
 
 
 def _run_group(command: list, **options) -> int:
-    """Exit status of a program whose own programs end with it, and all of them with this process."""
+    """Exit status of a program whose own programs end with it, and all of them with this process: on demand, or killed,
+    since a step that was killed is done again."""
     process = subprocess.Popen(command, process_group=0, **options)
     try:
         return process.wait()
     except BaseException:
         os.killpg(process.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE)
+        with contextlib.suppress(ProcessLookupError):  # all have ended
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         raise
 

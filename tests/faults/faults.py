@@ -4,6 +4,8 @@ import hashlib
 import multiprocessing
 import os
 import resource
+import signal
+import sys
 import time
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +14,7 @@ import cv2
 import torch
 
 from socl_book import build as book
+from socl_core.commands.main import main
 from socl_core.data.files import read_own_boxes
 from socl_core.errors import SoclError
 from socl_core.models.device import Compute
@@ -53,6 +56,21 @@ def pages(folder: Path) -> None:
     book.build(Path("."), Path("book"), Path("_config.yml"))
 
 
+def command(folder: Path, *words: str) -> None:
+    """A command of `socl` as its users start it, with a checkpoint after every step."""
+    _in(folder)
+    pipeline.CHECKPOINT_SECONDS = -1
+    sys.argv = ["socl", *words]
+    main()
+
+
+def stubborn(folder: Path) -> None:
+    """A build by a program that will not end."""
+    _in(folder)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    book._run_group(["sh", "-c", "trap '' TERM; sleep 1; touch begun; sleep 60; sleep 60"])
+
+
 def _in(folder: Path) -> None:
     os.chdir(folder)
     cv2.setNumThreads(1)
@@ -78,11 +96,11 @@ def _guarded(saying, work, *arguments) -> None:
         raise SystemExit(2) from None
 
 
-def finish(work, folder: Path) -> float:
+def finish(work, *arguments) -> float:
     """Does some work to its end; how many seconds it took."""
     begin = time.monotonic()
-    process = start(work, folder)
-    process.join(120)
+    process = start(work, *arguments)
+    process.join(900)
     assert process.exitcode == 0, f"{work.__name__} ended with {process.exitcode}"
     return time.monotonic() - begin
 

@@ -1,6 +1,10 @@
-"""kill -9 at random moments; the same command then ends with the same bytes."""
+"""kill -9 and SIGTERM at random moments; the same command then ends with the same bytes.
+
+Notebooks and pages take long: KILLS=20 in the environment asks for as many kills of them as of all else.
+"""
 
 import json
+import os
 import shutil
 import time
 from pathlib import Path
@@ -8,14 +12,17 @@ from pathlib import Path
 import faults
 import nbformat
 import numpy as np
+import psutil
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from socl_core.runs.store import Run
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 KILLS = 20  # of a training, an evaluation and a prior each; every one costs half of the work
+LONG = int(os.environ.get("KILLS", 2))  # of what takes more than seconds
+PROMPT = 10  # seconds on a busy machine, within which a process and those that it started end; 2 on another
 
 
 def kill(work, folder, seconds, kills, again, seed):
@@ -34,6 +41,25 @@ def kill(work, folder, seconds, kills, again, seed):
     faults.finish(work, folder)
 
 
+def terminate(process):
+    """SIGTERM, after which nothing goes on."""
+    children, begin = psutil.Process(process.pid).children(recursive=True), time.monotonic()
+    process.terminate()
+    process.join(PROMPT)
+    while time.monotonic() - begin < PROMPT and not all(map(ended, children)):
+        time.sleep(0.01)
+    print(f"{time.monotonic() - begin:.2f} s for {1 + len(children)} processes")
+    assert process.exitcode in (143, -15) and all(map(ended, children)), (process.exitcode, children)
+
+
+def ended(process):
+    """Whether a process is no more, be it that nobody has asked for its exit status."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def test_training(whole, expected, tmp_path):
     shutil.copytree(whole[0] / "cache", tmp_path / "cache")
     kill(faults.run, tmp_path, whole[1]["run"], KILLS, lambda: shutil.rmtree(tmp_path / "runs"), seed=0)
@@ -44,6 +70,29 @@ def test_training(whole, expected, tmp_path):
     left = {path.name for path in found.folder.rglob("*") if path.is_file()}
     assert left >= {path.name for path in run.folder.rglob("*") if path.is_file()}
     assert not found.folder.joinpath("checkpoint.pt").exists()
+
+
+def begun(work, folder, pattern):
+    """The process of some work once it has written a file whose name matches a pattern."""
+    process = faults.start(*work)
+    while not list(folder.glob(pattern)) and process.is_alive():
+        time.sleep(0.01)
+    return process
+
+
+PARTS = ("cache/priors/*/*.npz", "runs/*/*/checkpoint.pt", "runs/*/*/boxes/*/*.txt")
+
+
+def test_sigterm_of_a_run(expected, tmp_path):
+    """In the middle of each of its parts, by the command that a build calls."""
+    found = Run.of(faults.SPEC, tmp_path / "runs")
+    found.queue(faults.SPEC)
+    work = faults.command, tmp_path, "run", str(found.folder / "spec.json"), "--device", "cpu"
+    for part in PARTS:
+        terminate(begun(work, tmp_path, part))
+        assert found.state == "killed"
+    faults.finish(*work)
+    assert faults.numbers(found) == expected
 
 
 def test_evaluation(whole, expected, tmp_path):
@@ -80,12 +129,19 @@ def test_priors_and_crops(whole, tmp_path):
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 
 
-def test_notebook(tmp_path):
-    sources = ["import time", *(f"time.sleep(0.2); print({i})" for i in range(5))]
-    page = new_notebook(cells=[new_code_cell(source, id=f"cell{i}") for i, source in enumerate(sources)])
+def write_notebook(path):
+    sources = ["protocol = 'smoke'", "import time", *(f"time.sleep(0.2); print({i})" for i in range(5))]
+    cells = [new_code_cell(source, id=f"cell{i}") for i, source in enumerate(sources)]
+    cells[0].metadata.tags = ["parameters"]
+    page = new_notebook(cells=[new_markdown_cell("# A notebook", id="title"), *cells])
     page.metadata |= KERNEL
+    path.parent.mkdir(exist_ok=True)
+    nbformat.write(page, path)
+
+
+def test_notebook(tmp_path):
+    write_notebook(tmp_path / "page.ipynb")
     out = tmp_path / "executed" / "page.ipynb"
-    nbformat.write(page, tmp_path / "page.ipynb")
 
     def content():
         page = nbformat.read(out, as_version=4)
@@ -97,7 +153,7 @@ def test_notebook(tmp_path):
     seconds = faults.finish(faults.notebook, tmp_path)
     expected = content()
     out.unlink()
-    kill(faults.notebook, tmp_path, seconds, 3, out.unlink, seed=3)
+    kill(faults.notebook, tmp_path, seconds, LONG, out.unlink, seed=3)
     assert content() == expected and [path.name for path in out.parent.iterdir()] == ["page.ipynb"]
 
 
@@ -112,5 +168,9 @@ def test_pages(tmp_path):
     seconds = faults.finish(faults.pages, tmp_path)
     expected = faults.files(made, "**/*.html") | faults.files(made, "_static/**/*.js")
     assert "index.html" in expected
-    kill(faults.pages, tmp_path, seconds, 3, lambda: None, seed=4)
+    kill(faults.pages, tmp_path, seconds, LONG, lambda: None, seed=4)
     assert faults.files(made, "**/*.html") | faults.files(made, "_static/**/*.js") == expected
+
+
+def test_what_does_not_end_is_killed(tmp_path):
+    terminate(begun((faults.stubborn, tmp_path), tmp_path, "begun"))
