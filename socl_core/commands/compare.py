@@ -35,9 +35,10 @@ def compare(
     device: Device = "auto",
 ) -> None:
     """Our trackers beside those of OpenCV that are installed: MIL, and CSRT and KCF with opencv-contrib-python,
-    NanoTrack and ViT where the files of their networks are in the working folder.
+    NanoTrack and ViT with the files of their networks in the working folder.
 
-    With --truth the AUC says how well each follows; without, how far it agrees with the middle of all of them.
+    With --truth the AUC says how well each follows; without, how far it agrees with the middle of all of them, which
+    may itself have lost the target.
     """
     import numpy as np
     from tqdm import tqdm
@@ -45,7 +46,7 @@ def compare(
     from socl_core.data.files import read_boxes, write_atomic
     from socl_core.data.video import COLOURS, WHITE, draw_box, read_frames, write_clip
     from socl_core.use.comparison import Comparison
-    from socl_core.use.peers import installed_peers
+    from socl_core.use.peers import CLASSES, installed_peers
     from socl_core.use.start import boxes_of_click
     from socl_core.use.tracker import tracker_maker
 
@@ -73,13 +74,14 @@ def compare(
     with tempfile.TemporaryDirectory() as folder:
         write_clip(clip := Path(folder) / "clip.mp4", panels())
         video = base64.b64encode(clip.read_bytes()).decode()
-    rows, judged = comparison.rows(true), "AUC" if truth else "agreement"
+    rows, (judged, left) = comparison.rows(true), ("AUC", "lost") if truth else ("agreement", "leaves the others")
     inks = {name: f"#{red:02x}{green:02x}{blue:02x}" for name, (blue, green, red) in colours.items()}
-    write_atomic(out, _page(frames.name, video, rows, judged, inks))
-    lines = [f"{'tracker':16}{judged:>10}{'frames a second':>17}  lost"]
+    write_atomic(out, _page(frames.name, video, rows, (judged, left), inks))
+    lines = [f"{'tracker':16}{judged:>10}{'frames a second':>17}  {left}"]
     lines += [f"{row['tracker']:16}{100 * row['auc']:10.1f}{row['fps']:17.0f}  {_lost(row)}" for row in rows]
     content = [{name: value for name, value in row.items() if name != "overlap"} for row in rows]
-    options.show(json_, {"judged by": judged, "trackers": content}, [*lines, f"report: {out}"])
+    absent = [f"without {name}, which needs: {need}" for name, (_, need) in CLASSES.items() if name not in makers]
+    options.show(json_, {"judged by": judged, "trackers": content}, [*lines, *absent, f"report: {out}"])
 
 
 def _lost(row: dict) -> str:
@@ -103,10 +105,11 @@ def _tiled(pictures: dict):
     return np.vstack([np.hstack(panels[i : i + columns]) for i in range(0, len(panels), columns)])
 
 
-def _page(name: str, video: str, rows: list[dict], judged: str, colours: dict[str, str]) -> str:
+def _page(name: str, video: str, rows: list[dict], columns: tuple[str, str], colours: dict[str, str]) -> str:
     """The report: a table, the clip, and the IoU of each tracker over time."""
     import numpy as np
 
+    judged, left = columns
     against = "the true box" if judged == "AUC" else "the middle of all trackers' boxes, as no true boxes were given"
     cells = "".join(
         f"<tr><td><i style='background:{colours[row['tracker']]}'></i>{html.escape(row['tracker'])}</td>"
@@ -120,10 +123,10 @@ def _page(name: str, video: str, rows: list[dict], judged: str, colours: dict[st
         curves += f"<polyline points='{points}' fill='none' stroke='{colours[row['tracker']]}' stroke-width='2'/>"
     return f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Trackers on {html.escape(name)}</title>
 <style>{STYLE}</style><h1>Trackers on {html.escape(name)}</h1>
-<table><tr><th>tracker</th><th>{judged}</th><th>frames a second</th><th>lost</th></tr>{cells}</table>
+<table><tr><th>tracker</th><th>{judged}</th><th>frames a second</th><th>{left}</th></tr>{cells}</table>
 <p>{judged}: share of frames in which the overlap (IoU) with {against} is above a threshold, averaged over thresholds
-from 0 to 1, in percent. Lost: the first of five frames in a row whose overlap is below 0.2. Frames a second: on one
-processor core or the GPU, without reading the video.</p>
+from 0 to 1, in percent. {left.capitalize()}: the first of five frames in a row whose overlap is below 0.2. Frames a
+second: on one processor core or the GPU, without reading the video.</p>
 <video controls muted loop src="data:video/mp4;base64,{video}"></video>
 <h2>Overlap in each frame</h2>
 <svg viewBox="-40 -10 1050 240" role="img" aria-label="Overlap of each tracker over time">

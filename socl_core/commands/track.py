@@ -132,4 +132,4 @@ def _show_start(path: Path, image, starts: list) -> None:
             taken = "  (taken)" * (number == 1)
             print(f"{target}.{number}  --init " + ",".join(f"{value:.0f}" for value in box) + taken)
     write_atomic(path, cv2.imencode(".png", picture)[1].tobytes())
-    print(f"the start is shown in {path}")
+    print(f"the start is shown in {path}; where no box fits, give one of your own with --init x,y,w,h")

@@ -7,9 +7,14 @@ import numpy as np
 
 from socl_core.trackers.mil import MilTracker, integer_box
 
-# Class of OpenCV by name. CSRT and KCF come with opencv-contrib-python; NanoTrack and ViT start where the files of
-# their networks lie in the working folder, as backbone.onnx with neckhead.onnx and as vitTracker.onnx.
-CLASSES = {"CSRT": "TrackerCSRT", "KCF": "TrackerKCF", "NanoTrack": "TrackerNano", "ViT": "TrackerVit"}
+# By name: the class of OpenCV, and what it needs.
+CONTRIB = "pip uninstall opencv-python, then pip install opencv-contrib-python"
+CLASSES = {
+    "CSRT": ("TrackerCSRT", CONTRIB),
+    "KCF": ("TrackerKCF", CONTRIB),
+    "NanoTrack": ("TrackerNano", "backbone.onnx and neckhead.onnx in the working folder"),
+    "ViT": ("TrackerVit", "vitTracker.onnx in the working folder"),
+}
 
 
 class OpenCvTracker:
@@ -33,7 +38,7 @@ class OpenCvTracker:
 def installed_peers() -> dict[str, Callable[[], object]]:
     """What makes each tracker of OpenCV that is installed here, by its name; MIL always is."""
     found: dict[str, Callable[[], object]] = {"MIL": MilTracker}
-    for name, kind in CLASSES.items():
+    for name, (kind, _) in CLASSES.items():
         try:
             OpenCvTracker(kind)
         except (AttributeError, cv2.error):
