@@ -97,14 +97,25 @@ def printable(text: str) -> str:
 
 
 def settings(pairs: list[str] | None) -> dict:
-    """`name=value` pairs with YAML values. A comma separates the items of a list."""
+    """`name=value` pairs with YAML values. A comma separates the items of a list.
+
+    Raises `UsageError` for what is no such pair, no value, or true or false where a parameter is no switch.
+    """
     changes = {}
     for pair in pairs or []:
         name, sign, value = pair.partition("=")
         if not sign or not name:
             raise UsageError(f"--set takes name=value, found '{pair}'")
         changes[name] = yaml_value(value)
+        if isinstance(changes[name], bool) and not _may_be_switch(name):  # else it would count as 1 or 0
+            raise UsageError(f"{name} is no switch, found '{value}'; `socl parameters` shows what it takes")
     return changes
+
+
+def _may_be_switch(name: str) -> bool:
+    """Whether a parameter of a method is on or off; also for a name that no method has."""
+    fields = [methods.find(method).model_fields.get(name) for method in methods.modules()]
+    return not any(fields) or any(field.annotation is bool for field in fields if field)
 
 
 def yaml_value(text: str):

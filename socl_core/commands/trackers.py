@@ -53,6 +53,7 @@ def train(
 
     `torchrun --nproc-per-node N -m socl_core.commands.main train ...` divides every batch among N processes.
     """
+    from socl_core import data as sets
     from socl_core.methods import distributed
     from socl_core.runs.pipeline import work
     from socl_core.runs.spec import make_spec
@@ -65,6 +66,8 @@ def train(
     begun = _start(init) if init else {}
     given = {"seed": seed} | begun | options.settings(set_) | ({"data": data} if data else {})
     spec, run = make_spec(protocol, method, **given), Run(out)
+    for name in spec.test:
+        sets.evaluation_split(name, spec.split)  # refuses one that is none, before anything is written
     videos = judged_videos(judge) if judge else None
     with distributed.processes():
         work(run, spec, device)

@@ -186,6 +186,8 @@ CASES += [
     for method, names in VALUES.items() for name, values in names.items() for value in values.split() or [""]
 ] + [
     (f"{TRAIN} --set eta=2020-13-45", "is no value"),
+    (f"{TRAIN} --set eta=true", "eta is no switch"),
+    (f"{TRAIN} --set split=banana", "unknown split of composite 'banana'"),
     (f"{TRAIN} --set eta={5000 * '['}", "is no value"),
     (f"{TRAIN} --set 'eta=!!python/object/apply:os.system [touch mark]'", "is no value"),
     (f"{TRAIN} --method mil --set lr=1", "unknown parameter of mil 'lr'"),
