@@ -50,12 +50,6 @@ def notebook(folder: Path) -> None:
     book.execute(Path("page.ipynb"), Path("executed/page.ipynb"))
 
 
-def pages(folder: Path) -> None:
-    """Builds the book of a folder."""
-    _in(folder)
-    book.build(Path("."), Path("book"), Path("_config.yml"))
-
-
 def command(folder: Path, *words: str) -> None:
     """A command of `socl` as its users start it, with a checkpoint after every step."""
     _in(folder)

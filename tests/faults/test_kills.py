@@ -1,12 +1,13 @@
 """kill -9 and SIGTERM at random moments; the same command then ends with the same bytes.
 
-Notebooks and pages take long: KILLS=20 in the environment asks for as many kills of them as of all else.
+A notebook and a build take long: KILLS=20 in the environment asks for as many kills of them as of all else.
 """
 
 import json
 import os
 import shutil
 import time
+from itertools import cycle
 from pathlib import Path
 
 import faults
@@ -25,20 +26,28 @@ LONG = int(os.environ.get("KILLS", 2))  # of what takes more than seconds
 PROMPT = 10  # seconds on a busy machine, within which a process and those that it started end; 2 on another
 
 
-def kill(work, folder, seconds, kills, again, seed):
-    """Kills some work `kills` times, each at a random moment of what it took undisturbed; `again` undoes it where it
-    ended before a kill. Then lets it end."""
+def kill(work, seconds, kills, again, seed, end=None):
+    """Kills some work, a function and its arguments, `kills` times, each at a random moment of what it took
+    undisturbed; `again` undoes it where it ended before a kill. Then lets it end. end: kills a process in another way.
+    """
     rng, done = np.random.default_rng(seed), 0
     while done < kills:
-        process = faults.start(work, folder)
+        process = faults.start(*work)
         time.sleep(rng.uniform(0.05, 0.9) * seconds)
-        alive = process.is_alive()
-        process.kill()
+        if alive := process.is_alive():
+            (end or type(process).kill)(process)
         process.join()
         done += alive
         if not alive:
             again()
-    faults.finish(work, folder)
+    faults.finish(*work)
+
+
+def kill_all(process):
+    """As when memory or power is gone: a process and all that it has started."""
+    children = psutil.Process(process.pid).children(recursive=True)
+    for each in (process, *children):
+        each.kill()
 
 
 def terminate(process):
@@ -62,7 +71,7 @@ def ended(process):
 
 def test_training(whole, expected, tmp_path):
     shutil.copytree(whole[0] / "cache", tmp_path / "cache")
-    kill(faults.run, tmp_path, whole[1]["run"], KILLS, lambda: shutil.rmtree(tmp_path / "runs"), seed=0)
+    kill((faults.run, tmp_path), whole[1]["run"], KILLS, lambda: shutil.rmtree(tmp_path / "runs"), seed=0)
     found, run = Run.of(faults.SPEC, tmp_path / "runs"), Run.of(faults.SPEC, whole[0] / "runs")
     assert faults.numbers(found) == expected
     for pattern in ("weights.safetensors", "log.jsonl", "boxes/**/*.txt", "spec.json", "identity.json"):
@@ -108,7 +117,7 @@ def test_evaluation(whole, expected, tmp_path):
     again()
     seconds = faults.finish(faults.run, tmp_path)
     again()
-    kill(faults.run, tmp_path, seconds, KILLS, again, seed=1)
+    kill((faults.run, tmp_path), seconds, KILLS, again, seed=1)
     assert faults.numbers(found) == expected
     mine, theirs = ({k: v for k, v in json.loads((folder / "result.json").read_text()).items() if k != "seconds"}
                     for folder in (found.folder, Run.of(faults.SPEC, whole[0] / "runs").folder))  # fmt: skip
@@ -119,7 +128,7 @@ def test_evaluation(whole, expected, tmp_path):
 
 
 def test_priors_and_crops(whole, tmp_path):
-    kill(faults.build, tmp_path, whole[1]["build"], KILLS, lambda: shutil.rmtree(tmp_path / "cache"), seed=2)
+    kill((faults.build, tmp_path), whole[1]["build"], KILLS, lambda: shutil.rmtree(tmp_path / "cache"), seed=2)
     for pattern in ("cache/priors/**/[!.]*", "cache/crops/[!.]*/*", "cache/frames/[!.]*"):
         assert faults.files(tmp_path, pattern) == {
             name: content for name, content in faults.files(whole[0], pattern).items() if "_test_" not in name
@@ -153,24 +162,41 @@ def test_notebook(tmp_path):
     seconds = faults.finish(faults.notebook, tmp_path)
     expected = content()
     out.unlink()
-    kill(faults.notebook, tmp_path, seconds, LONG, out.unlink, seed=3)
+    kill((faults.notebook, tmp_path), seconds, LONG, out.unlink, seed=3)
     assert content() == expected and [path.name for path in out.parent.iterdir()] == ["page.ipynb"]
 
 
-def test_pages(tmp_path):
-    pages = tmp_path / "book"
-    shutil.copytree(ROOT / "book" / "assets", pages / "assets", ignore=shutil.ignore_patterns("mathjax"))
-    shutil.copy(ROOT / "book" / "references.bib", pages)
-    shutil.copy(ROOT / "_config.yml", tmp_path)
-    (pages / "_toc.yml").write_text("format: jb-book\nroot: index\n")
-    (pages / "index.md").write_text("# A page\n\n{cite}`wu2024socl`\n\n```{bibliography}\n```\n")
-    made = tmp_path / "_build" / "html"
-    seconds = faults.finish(faults.pages, tmp_path)
-    expected = faults.files(made, "**/*.html") | faults.files(made, "_static/**/*.js")
-    assert "index.html" in expected
-    kill(faults.pages, tmp_path, seconds, LONG, lambda: None, seed=4)
-    assert faults.files(made, "**/*.html") | faults.files(made, "_static/**/*.js") == expected
+def built(folder):
+    """What readers open of the book of a folder."""
+    html = folder / "_build" / "html"
+    return faults.files(html, "**/*.html") | faults.files(html, "_static/**/*.js")
 
 
 def test_what_does_not_end_is_killed(tmp_path):
     terminate(begun((faults.stubborn, tmp_path), tmp_path, "begun"))
+
+
+def test_build(tmp_path):
+    """Of `socl book make`, with Snakemake, the commands that this calls, and a kernel: SIGTERM and kill -9 in turn."""
+    pages = tmp_path / "book"
+    shutil.copytree(ROOT / "book" / "assets", pages / "assets", ignore=shutil.ignore_patterns("mathjax"))
+    for name in ("Snakefile", "book/references.bib"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    config = (ROOT / "_config.yml").read_text().replace("only_build_toc_files: false", "only_build_toc_files: true")
+    (tmp_path / "_config.yml").write_text(config)
+    (pages / "_toc.yml").write_text("format: jb-book\nroot: index\nchapters: [{file: executed/page}]\n")
+    (pages / "index.md").write_text("# A page\n\n{cite}`wu2024socl`\n\n```{bibliography}\n```\n")
+    write_notebook(tmp_path / "notebooks" / "page.ipynb")
+    work = faults.command, tmp_path, "book", "make", "--protocol", "smoke", "--cores", "1"
+
+    def again():
+        for made in ("book/executed", "_build/html"):
+            shutil.rmtree(tmp_path / made)
+
+    seconds = faults.finish(*work)
+    expected = built(tmp_path)
+    assert "executed/page.html" in expected
+    again()
+    ends = cycle([terminate, kill_all])
+    kill(work, seconds, LONG, again, seed=5, end=lambda process: next(ends)(process))
+    assert built(tmp_path) == expected
