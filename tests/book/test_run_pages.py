@@ -22,7 +22,8 @@ SPECS = [
     make_spec("laptop", "socl-siam"),
     make_spec("laptop", "socl-siam", "real", seed=2, data=("composite", "real_mini"), test=("otb",)),
     make_spec("smoke", "box-cf", share=0.125, videos=None, weight_decay=1e-5, head=True, boxed="videos"),
-    make_spec("smoke", "random-siam", test=(HOSTILE,), init="null", split="a...", test_frames=None),
+    make_spec("smoke", "random-siam", test=(HOSTILE,), init="null", split="dev", test_frames=None),
+    make_spec("smoke", "random-siam", init="a..."),
 ]  # fmt: skip
 TABLE = find_table("2")
 
