@@ -27,7 +27,8 @@ def _use_cache(folder: Path | None) -> Path | None:
     return folder
 
 
-def _find_shipped(path: Path) -> Path:
+def find_shipped(path: Path) -> Path:
+    """A path, or that of the package's weights of this name."""
     return path if path.exists() else SHIPPED.get(str(path), path)
 
 
@@ -51,7 +52,7 @@ SEQUENCES_HELP = "Only these: otb13, otb100, or names with commas; all by defaul
 
 Cache = Annotated[Path | None, typer.Option("--cache", callback=_use_cache, help=CACHE_HELP)]
 DataRoot = Annotated[Path | None, typer.Option("--data-root", callback=_use_root, help=ROOT_HELP)]
-Weights = Annotated[Path, typer.Option(callback=_find_shipped, help=WEIGHTS_HELP)]
+Weights = Annotated[Path, typer.Option(callback=find_shipped, help=WEIGHTS_HELP)]
 Sequences = Annotated[str | None, typer.Option(callback=_read_names, help=SEQUENCES_HELP)]
 RequiredSequences = Annotated[str, typer.Option(callback=_read_names, help="otb13, otb100, or names with commas.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", help="A parameter, name=value; may be repeated.")]

@@ -17,6 +17,7 @@ from socl_core.commands.options import (
     MethodName,
     Protocol,
     check_file,
+    find_shipped,
     printable,
     show,
 )
@@ -94,17 +95,16 @@ def why(run: RunId, data_root: DataRoot = None) -> None:
 
 @app.command()
 def weights(
-    source: Annotated[str, typer.Argument(help="Id of a run, a weights file, socl-siam or socl-cf.")],
+    source: Annotated[
+        Path, typer.Argument(callback=find_shipped, help="Id of a run, a weights file, socl-siam or socl-cf.")
+    ],
     out: Annotated[Path, typer.Option(help="The file to write; ONNX where its name ends in .onnx.")],
 ) -> None:
     """Write trained weights in half precision, to hand them on, or as ONNX, for programs without torch."""
     from socl_core.runs.weights import read_tensors, save_weights
-    from socl_core.use import SHIPPED
 
     check_file(out)
-    file = SHIPPED.get(source, Path(source))
-    if not file.is_file():
-        file = _find(source).folder / "weights.safetensors"
+    file = source if source.is_file() else _find(str(source)).folder / "weights.safetensors"
     if out.suffix == ".onnx":
         from socl_core.use.onnx import write_onnx
 

@@ -68,8 +68,8 @@ def _kind(start: int, boxes: np.ndarray, sequence: Sequence, hidden: np.ndarray)
 
 def _picture(image: np.ndarray, box: np.ndarray) -> np.ndarray:
     """What a box of an image holds, stretched to `PICTURE` pixels a side."""
-    (x, y), (across, down) = box[:2], box[2:] / PICTURE
-    warp, flags = np.array([[across, 0, x], [0, down, y]]), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    (left, top), (across, down) = box[:2] + (box[2:] / PICTURE - 1) / 2, box[2:] / PICTURE  # middle of the first pixel
+    warp, flags = np.array([[across, 0, left], [0, down, top]]), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(image, warp, (PICTURE, PICTURE), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 

@@ -37,7 +37,7 @@ def confidence(tracker) -> float:
     kind = next((kind for kind in SIGNS if isinstance(tracker, kind)), None)
     if kind is None:
         return getattr(tracker, "score", float("nan"))
-    if getattr(tracker.options, "correlation", "cosine") != "cosine":
+    if kind is SiamTracker and tracker.options.correlation != "cosine":
         return float("nan")
     sign, half, power = SIGNS[kind]
     return 1 / (1 + (half / max(sign(tracker.view.response), 1e-6)) ** power)

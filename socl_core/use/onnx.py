@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -34,6 +35,8 @@ def write_onnx(weights: Path, path: Path) -> list[str]:
     TransT: "logits" and "boxes" of "template" and "search". The metadata "spec" is the run's, in JSON.
     Raises `UsageError` without the packages onnx and onnxscript.
     """
+    if not (find_spec("onnx") and find_spec("onnxscript")):
+        raise UsageError("ONNX files need the packages onnx and onnxscript: pip install onnx onnxscript")
     spec, network = weights_spec(weights), read_weights(weights, Compute(torch.device("cpu"), False)).eval()
     if hasattr(network, "match"):
         size = spec.search_size
@@ -50,14 +53,11 @@ def write_onnx(weights: Path, path: Path) -> list[str]:
 
 def _export(network: nn.Module, inputs: dict, outputs: list[str], shapes, spec: RunSpec, path: Path) -> None:
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of packages that no network here needs
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            program = torch.onnx.export(
-                network, tuple(inputs.values()), input_names=[*inputs], output_names=outputs, dynamic_shapes=shapes,
-                dynamo=True, verbose=False,
-            )  # fmt: skip
-    except (ImportError, torch.onnx.errors.OnnxExporterError) as error:
-        raise UsageError("ONNX files need the packages onnx and onnxscript: pip install onnx onnxscript") from error
+    with warnings.catch_warnings(action="ignore"):
+        program = torch.onnx.export(
+            network, tuple(inputs.values()), input_names=[*inputs], output_names=outputs, dynamic_shapes=shapes,
+            dynamo=True, verbose=False,
+        )  # fmt: skip
     program.model.metadata_props["spec"] = json.dumps(spec.model_dump(mode="json"))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     program.save(temporary)

@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 import torch
 from moving import video
+from tiny import CPU
 
 import socl_core
 from socl_core.errors import DataError, UsageError
+from socl_core.runs.weights import read_weights, weights_spec
 from socl_core.scoring.metrics import iou
 from socl_core.trackers.identity import IdentityTracker
-from socl_core.use import tracker
-from socl_core.use.confidence import sidelobe_ratio
+from socl_core.use import SHIPPED, tracker
+from socl_core.use.confidence import confidence, sidelobe_ratio
 from socl_core.use.start import boxes_of_click
 
 
@@ -54,6 +56,19 @@ def test_a_click_means_the_object_first_and_other_sizes_after():
     found = boxes_of_click(images[0], (84.5, 64.5), 3)
     assert iou(found[0], boxes[0]) > 0.4 and np.allclose(found[0, :2] + (found[0, 2:] - 1) / 2, (84.5, 64.5))
     assert all(iou(found[i], found[j]) <= 0.4 for i in range(len(found)) for j in range(i))
+
+
+def test_inner_products_tell_no_confidence():
+    images, boxes = video()
+    spec = weights_spec(SHIPPED["socl-siam"])
+    network = read_weights(SHIPPED["socl-siam"], CPU)
+    told = {}
+    for correlation in ("cosine", "dot"):
+        one = spec.model_copy(update={"correlation": correlation}).tracker(network, CPU)
+        one.init(images[0], boxes[0])
+        one.update(images[1])
+        told[correlation] = confidence(one)
+    assert 0.3 < told["cosine"] < 1 and np.isnan(told["dot"])
 
 
 def test_the_sidelobe_ratio_is_that_of_its_definition():
