@@ -146,8 +146,9 @@ def test_a_column_is_measured_on_its_benchmark_where_it_is_there_and_else_on_all
     assert elsewhere.measured_on("laptop") == ["composite", "got10k:some/where", "otb"]
 
 
-def test_the_recipe_changes_one_part_at_a_time_on_development_videos():
-    for row, by_column in gains(find_table("recipe")).items():
+@pytest.mark.parametrize("name", ["recipe", "filter"])
+def test_a_table_of_parts_changes_one_at_a_time_on_development_videos(name):
+    for row, by_column in gains(find_table(name)).items():
         for claim in by_column.values():
             before, after = (cell.spec("laptop", 0) for cell in (*claim.below, *claim.above))
             assert len([name for name, value in after if value != getattr(before, name)]) == 1, row
