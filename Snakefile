@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from socl_book.build import notebook_code
+from socl_book.records import place, recorded_seconds
 from socl_book.selection import grid_specs
 from socl_book.tables import FOLDER, find_table, tables_read_by, wanted_specs
 from socl_core import data
@@ -25,7 +26,8 @@ WHOLE = [find_table(str(name)) for name in config.get("tables", [])]
 WHOLE = wanted_specs(PROTOCOL, WHOLE, config.get("seeds"), whole=True)
 
 RUNS = {spec: Run.of(spec) for spec in [*wanted_specs(PROTOCOL), *GRID, *WHOLE]}
-STEPS = {run.id: getattr(spec, "steps", 0) for spec, run in RUNS.items()}
+SECONDS = recorded_seconds(PROTOCOL)  # where a run has none, its steps are a guess
+LENGTH = {run.id: round(SECONDS.get(place(spec)[:2], getattr(spec, "steps", 0))) for spec, run in RUNS.items()}
 
 
 onstart:  # not of a dry run, which writes nothing
@@ -68,7 +70,7 @@ rule tables:
 
 rule run:
     output: f"runs/{PROTOCOL}/{{id}}/result.json"
-    priority: lambda wildcards: STEPS.get(wildcards.id, 0)  # the longest first, so that none is left to run alone at the end
+    priority: lambda wildcards: LENGTH.get(wildcards.id, 0)  # the longest first, so that none is left to run alone at the end
     shell: f"socl run runs/{PROTOCOL}/{{wildcards.id}}/spec.json"
 
 

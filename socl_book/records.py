@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -79,9 +80,14 @@ class Result(BaseModel):
 
     @property
     def place(self) -> tuple[str, str, int]:
-        """Method, parameters and seed: the order of records, and what an earlier and a later one have in common."""
-        parameters = self.spec.model_dump(mode="json", exclude={"method", "seed"})
-        return self.spec.method, json.dumps(parameters, sort_keys=True), self.spec.seed
+        """Where its record stands, which an earlier and a later one have in common."""
+        return place(self.spec)
+
+
+def place(spec: RunSpec) -> tuple[str, str, int]:
+    """Method, parameters and seed: the order of records."""
+    parameters = spec.model_dump(mode="json", exclude={"method", "seed"})
+    return spec.method, json.dumps(parameters, sort_keys=True), spec.seed
 
 
 def read_result(content: Any, where: str) -> Result:
@@ -107,6 +113,14 @@ def read_records(protocol: str) -> list[Result]:
     """The recorded results of a protocol; none without its file. Raises `DataError` that names file and line."""
     path = recorded_file(protocol)
     return list(_read(path, path.stat().st_mtime_ns)) if path.exists() else []
+
+
+def recorded_seconds(protocol: str) -> dict[tuple[str, str], float]:
+    """What the recorded runs of a protocol took, the median over seeds, by method and parameters as in `place`."""
+    seconds: dict[tuple[str, str], list[float]] = {}
+    for result in read_records(protocol):
+        seconds.setdefault(result.place[:2], []).append(sum(result.seconds.values()))
+    return {each: median(took) for each, took in seconds.items()}
 
 
 @cache

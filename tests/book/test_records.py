@@ -65,6 +65,14 @@ def test_an_earlier_record_of_other_code_is_named_with_its_distance(empty):
     assert [repeat.distance for repeat in last.repeats] == pytest.approx([0.01, 0.03])
 
 
+def test_what_a_run_takes_is_known_from_its_seeds(empty):
+    results = [fake_run(cell, seed, [50]) for cell in (CELL, OTHER) for seed in (0, 1, 2)]
+    for number, result in enumerate(results):
+        record([result.model_copy(update={"seconds": {"training": 10.0 * number, "evaluation": number}})])
+    own, other = (records.place(cell.spec("smoke", 7))[:2] for cell in (CELL, OTHER))
+    assert records.recorded_seconds("smoke") == {own: 11.0, other: 44.0}
+
+
 def test_the_command_records_a_table(empty):
     result = fake_run(CELL, 0, [40, 60])
     done = CliRunner().invoke(app, ["table", "2", "--protocol", "smoke", "--record", "--json"])
