@@ -151,7 +151,8 @@ def main() -> None:
     found = json.loads(json.dumps(found), parse_float=lambda text: round(float(text), 3))
     print(json.dumps(found, indent=1))
     if options.record:
-        OUT.write_text(json.dumps(found, indent=1) + "\n")
+        kept = json.loads(OUT.read_text()) if OUT.exists() else {}  # bench/int8.py keeps its figures there as well
+        OUT.write_text(json.dumps(kept | found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

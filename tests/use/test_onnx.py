@@ -37,6 +37,18 @@ def test_the_example_of_the_book_follows_as_the_tracker_does(tmp_path, monkeypat
         np.testing.assert_allclose(found, box, atol=8)
 
 
+def test_features_in_eight_bits_point_where_those_in_32_do(tmp_path):
+    from int8 import Crops, OneCore, write_int8
+
+    paths = [tmp_path / "siam.onnx", tmp_path / "siam8.onnx"]
+    write_onnx(SHIPPED["socl-siam"], paths[0])
+    write_int8(*paths, videos=4)
+    assert paths[1].stat().st_size < 0.4 * paths[0].stat().st_size
+    exact, coarse = (OneCore(path).session.run(["stage4"], Crops(videos=1).get_next())[0] for path in paths)
+    cosines = (exact * coarse).sum(1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(coarse, axis=1)
+    assert 0.97 < cosines.mean() < 1
+
+
 @pytest.mark.parametrize("method", ["socl-cf", "transt"])
 def test_other_networks_compute_the_same(tmp_path, method):
     import onnxruntime
