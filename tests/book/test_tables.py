@@ -9,7 +9,7 @@ from socl_book.tables import all_claims, all_tables, find_table, read_table, tab
 from socl_book.verdicts import gains
 from socl_core import data
 from socl_core.errors import DataError
-from socl_core.runs.spec import protocols
+from socl_core.runs.spec import make_spec, protocols
 
 TOY = """
 title: A toy
@@ -155,10 +155,10 @@ def test_a_table_of_parts_changes_them_on_development_videos(name, most):
             assert {data.role(name, data.evaluation_split(name, after.split)) for name in after.test} == {"dev"}
 
 
-def test_box_siam_gets_every_setting_of_its_twin():
-    ours, theirs = find_table("recipe").cells[0], find_table("twins").cell("every setting of SoCL-Siam", "otb_dev")
-    ours, theirs = (cell.spec("laptop", 0).model_dump(exclude={"method"}) for cell in (ours, theirs))
-    assert [name for name in ours if name in theirs and ours[name] != theirs[name]] == []
+@pytest.mark.parametrize("twins", [("socl-siam", "box-siam"), ("socl-cf", "box-cf")])
+def test_points_and_boxes_have_the_same_settings(twins):
+    points, boxes = (make_spec("laptop", method).model_dump(exclude={"method"}) for method in twins)
+    assert [name for name in points if name in boxes and points[name] != boxes[name]] == []
 
 
 def test_every_page_of_a_table_is_in_the_book():
