@@ -292,11 +292,12 @@ def build(out: Path = Path("."), book: Path = Path("book"), config: Path = Path(
 
 
 def _lighten(html: Path) -> None:
-    """Leave out what no reader needs: the theme's source maps, and outputs in the notebooks to download."""
+    """Leave out what no reader needs: the theme's source maps, outputs and widgets' state in notebooks to download."""
     for source_map in html.rglob("*.map"):
         source_map.unlink()
     for notebook in (html / "_sources").rglob("*.ipynb"):
         content = json.loads(notebook.read_text())
+        content["metadata"].pop("widgets", None)
         for cell in content["cells"]:
             if "outputs" in cell:
                 cell["outputs"] = []

@@ -106,6 +106,7 @@ def test_the_site_is_light():
     assert not [path for path in files if path.suffix == ".map"]
     downloads = [json.loads(path.read_text()) for path in BOOK.glob("_sources/executed/*.ipynb")]
     assert downloads and not any(cell.get("outputs") for each in downloads for cell in each["cells"])
+    assert not any("widgets" in each["metadata"] for each in downloads)
 
 
 def test_records_are_not_in_the_search_index():
