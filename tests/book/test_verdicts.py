@@ -1,8 +1,11 @@
 """Claims: a verdict follows from numbers, and pages show it."""
 
+import ast
 import json
 import re
+from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 from fakes import fake_run
@@ -10,13 +13,22 @@ from typer.testing import CliRunner
 
 from socl_book import records, verdicts
 from socl_book.charts import difference_chart
-from socl_book.html import claims_table, claims_words, comparisons_html, gains_html, table_html, verdicts_html
+from socl_book.html import (
+    claims_table,
+    claims_words,
+    comparisons_html,
+    gains_html,
+    render_part,
+    table_html,
+    verdicts_html,
+)
 from socl_book.results import read_results
-from socl_book.tables import Claim, find_table
+from socl_book.tables import Claim, all_tables, find_table
 from socl_book.verdicts import as_data, gains, judge
 from socl_core.commands.main import app
 
 HEAD = find_table("3").claims[0]
+NOTEBOOK = Path(__file__).parents[2] / "notebooks/claims.ipynb"
 pytestmark = pytest.mark.usefixtures("empty")
 
 
@@ -165,3 +177,14 @@ def test_a_build_agrees_with_records_where_they_expect_it(monkeypatch):
         assert (found.low, found.high) == pytest.approx((52 - half, 52 + half), abs=1e-3)
         assert found.inside is results.describe(cell)["agrees"] is inside
         assert ("OUTSIDE" in table_html(find_table("3"), results)) is not inside
+        shown = cell_of_the_claims_page("claims-agreement", results)
+        assert ("1 of 1 cells" in shown) is inside and ("Cells outside" in shown) is not inside
+
+
+def cell_of_the_claims_page(name: str, results) -> str:
+    """What a code cell of the page shows for some results: a preview has no records of its own protocol."""
+    cells = {cell.id: cell for cell in nbformat.read(NOTEBOOK, as_version=4).cells}
+    names = {"results": results, "protocol": "smoke", "all_tables": all_tables, "render_part": render_part, "HTML": str}
+    *before, last = ast.parse(cells[name].source).body
+    exec(compile(ast.Module(before, []), name, "exec"), names)
+    return eval(compile(ast.Expression(last.value), name, "eval"), names)
