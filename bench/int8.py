@@ -20,7 +20,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from socl_core import data
-from socl_core.geometry import box_centres, context_side, crop
+from socl_core.geometry import EXEMPLAR, SEARCH, box_centres, context_side, crop
 from socl_core.scoring.evaluation import evaluate, mean_scores
 from socl_core.scoring.statistics import estimate
 from socl_core.use import SHIPPED
@@ -28,7 +28,7 @@ from socl_core.use.onnx import write_onnx
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "recorded" / "speed.json"
-SIZE, ROUNDS = 255, 15
+ROUNDS = 15
 
 sys.path.append(str(ROOT / "book/examples"))
 from onnx_tracker import Tracker  # noqa: E402
@@ -42,7 +42,8 @@ class Crops(CalibrationDataReader):
 
     def crop_of(self, video) -> dict:
         box = video.boxes[0]
-        picture = crop(video.frames[0], box_centres(box), context_side(*box[2:]) * SIZE / 127, SIZE, (0, 0, 0))
+        side = context_side(*box[2:]) * SEARCH / EXEMPLAR
+        picture = crop(video.frames[0], box_centres(box), side, SEARCH, (0, 0, 0))
         return {"images": picture.transpose(2, 0, 1)[None].astype(np.float32)}
 
     def get_next(self):
@@ -64,14 +65,13 @@ def write_int8(source: Path, path: Path, videos: int | None = None) -> None:
     prepared = path.with_suffix(".prepared.onnx")
     quant_pre_process(source, prepared)
     kinds = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
-    quantize_static(
-        prepared, path, Crops(), per_channel=True, op_types_to_quantize=["Conv", "MaxPool", "Relu"], **kinds
-    )
+    operators = {"op_types_to_quantize": ["Conv", "MaxPool", "Relu"], "per_channel": True}
+    quantize_static(prepared, path, Crops(videos), **operators, **kinds)
 
 
 def milliseconds(trackers: dict[str, Tracker]) -> dict[str, float]:
     """Least processor time of a pass over three search crops, in turns."""
-    images = np.random.default_rng(0).integers(0, 256, (3, 3, SIZE, SIZE)).astype(np.float32)
+    images = np.random.default_rng(0).integers(0, 256, (3, 3, SEARCH, SEARCH)).astype(np.float32)
     taken = {name: [] for name in trackers}
     for _ in range(ROUNDS):
         for name, tracker in trackers.items():

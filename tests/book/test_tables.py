@@ -156,8 +156,9 @@ def test_a_table_of_parts_changes_them_on_development_videos(name, most):
 
 
 @pytest.mark.parametrize("twins", [("socl-siam", "box-siam"), ("socl-cf", "box-cf")])
-def test_points_and_boxes_have_the_same_settings(twins):
-    points, boxes = (make_spec("laptop", method).model_dump(exclude={"method"}) for method in twins)
+@pytest.mark.parametrize(("protocol", "variant"), [("laptop", None), ("laptop", "real"), ("reference", None)])
+def test_points_and_boxes_have_the_same_settings(twins, protocol, variant):
+    points, boxes = (make_spec(protocol, method, variant).model_dump(exclude={"method"}) for method in twins)
     assert [name for name in points if name in boxes and points[name] != boxes[name]] == []
 
 

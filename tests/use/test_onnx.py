@@ -37,12 +37,16 @@ def test_the_example_of_the_book_follows_as_the_tracker_does(tmp_path, monkeypat
         np.testing.assert_allclose(found, box, atol=8)
 
 
-def test_features_in_eight_bits_point_where_those_in_32_do(tmp_path):
+def test_features_in_eight_bits_point_where_those_in_32_do(tmp_path, monkeypatch):
+    import int8
     from int8 import Crops, OneCore, write_int8
 
+    asked, load = [], int8.data.load
+    monkeypatch.setattr(int8.data, "load", lambda *names, videos: asked.append(videos) or load(*names, videos=videos))
     paths = [tmp_path / "siam.onnx", tmp_path / "siam8.onnx"]
     write_onnx(SHIPPED["socl-siam"], paths[0])
     write_int8(*paths, videos=4)
+    assert asked == [4]
     assert paths[1].stat().st_size < 0.4 * paths[0].stat().st_size
     exact, coarse = (OneCore(path).session.run(["stage4"], Crops(videos=1).get_next())[0] for path in paths)
     cosines = (exact * coarse).sum(1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(coarse, axis=1)
