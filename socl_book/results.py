@@ -109,8 +109,12 @@ class Results:
         return self._estimate(self.differences(above, below, source), above, source)
 
     def agreement(self, cell: Cell) -> "Agreement | None":
-        """Whether this build's mean lies where the recorded seeds say that such a build falls; None where unknown."""
+        """Whether this build's mean lies where the recorded seeds say that such a build falls; None where unknown.
+
+        Records of the build's own seeds do not count: on the processor that made them they are the same runs.
+        """
         recorded, built = self.scores(cell, "recorded"), self.scores(cell, "build")
+        recorded = recorded.drop(built.index, errors="ignore")
         if len(recorded) < 2 or built.empty or self.protocol_of("recorded") != self.protocol:
             return None
         d, low_high = built.to_numpy().mean(), prediction(recorded.mean(axis="columns").to_numpy(), len(built))
