@@ -58,6 +58,10 @@ WIDER = """() => [...document.querySelectorAll('main *')]
   .filter(e => e.getBoundingClientRect().right > innerWidth + 1 && e.checkVisibility())
   .slice(0, 5).map(e => e.outerHTML.slice(0, 100))"""
 
+# Of HTML that was escaped, a reader sees the tags.
+TAGS = r"""[...document.querySelectorAll('main .cell_output')].flatMap(output =>
+  output.innerText.match(/<\/?(p|em|strong|span|div|a|table|code)\b[^>]*>/g) ?? [])"""
+
 
 def settle(page) -> None:
     """Wait for formulas and widgets; for pictures too, lazy or not."""
@@ -82,6 +86,7 @@ def test_page_is_whole(open_page, path, theme):
     formulas, typeset = page.locator("main .math").count(), page.locator("main .math mjx-container").count()
     assert typeset >= formulas
     assert page.locator("mjx-merror").count() == 0
+    assert page.evaluate(TAGS) == []
     assert page.get_by_text("This widget could not be shown").count() == 0
     assert (heard.asked, heard.failed, heard.errors) == ([], [], [])
 

@@ -179,6 +179,7 @@ def test_a_build_agrees_with_records_where_they_expect_it(monkeypatch):
         assert ("OUTSIDE" in table_html(find_table("3"), results)) is not inside
         shown = cell_of_the_claims_page("claims-agreement", results)
         assert ("1 of 1 cells" in shown) is inside and ("Cells outside" in shown) is not inside
+        assert "&lt;" not in shown
 
 
 def cell_of_the_claims_page(name: str, results) -> str:
