@@ -149,8 +149,10 @@ def tally(claims: Iterable[Claim], results: Results) -> str:
     """A paragraph: how many claims have which verdict, details left out."""
     counts = Counter(judge(claim, results).verdict for claim in claims if not claim.detail)
     total = counts.total()
-    found = ", ".join(f"<strong>{n if total > 1 else ''} {verdict}</strong>" for verdict, n in counts.most_common())
-    return Markup(f"<p>Here, of {total} claims: {found}.</p>" if total > 1 else f"<p>Here: {found}.</p>")
+    if total == 1:
+        return Markup(f"<p>Here, the one claim of this table: <strong>{next(iter(counts))}</strong>.</p>")
+    found = ", ".join(f"<strong>{n} {verdict}</strong>" for verdict, n in counts.most_common())
+    return Markup(f"<p>Here, of {total} claims: {found}.</p>")
 
 
 def verdicts_html(claims: Iterable[Claim], results: Results) -> str:

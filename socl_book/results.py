@@ -99,10 +99,16 @@ class Results:
 
         Where a sequence counts in several pairs of cells, its difference is the mean of theirs.
         """
-        pairs = [self.scores(a, source) - self.scores(b, source) for a, b in zip(above, below)]
+        pairs = [self._difference(a, b, source) for a, b in zip(above, below)]
         known = [pair.dropna(how="all").dropna(axis="columns") for pair in pairs]
         seeds = set.intersection(*(set(pair.index) for pair in known))
         return pd.concat(known).groupby(level=0).mean().loc[sorted(seeds)] if seeds else known[0][:0]
+
+    def _difference(self, above: Cell, below: Cell, source: str) -> pd.DataFrame:
+        ours, theirs = self.scores(above, source), self.scores(below, source)
+        if len(theirs) == 1 and not below.spec(self.protocol, 0).network:  # it draws nothing: each seed is the same
+            theirs = theirs.reindex(ours.index, method="nearest")
+        return ours - theirs
 
     def difference(self, above: tuple[Cell, ...], below: tuple[Cell, ...], source: str) -> Estimate | None:
         """Mean of `differences` with its 95 % interval; None without a seed that all have."""

@@ -56,6 +56,9 @@ def test_a_claim_is_judged_by_its_runs(values, word):
         assert f">{word}</" in html and f"{data['difference']:+.1f}" in html and "+11.4" in html
         for cell in (*HEAD.above, *HEAD.below):
             assert f'href="../records/build-{results.runs_of(cell, "build")[0].id}.html"' in html
+    said = claims_words([HEAD], results)
+    # Two one-sided tests at 5 % stand behind "equal", whose interval is that of 90 %.
+    assert ("90 % interval" in said and "+11.4 in the paper, which is far outside" in said) is (word == "equal")
     dots = difference_chart([HEAD], results).axes[0].lines[0]
     assert dots.get_xdata().tolist() == pytest.approx([values[0] - 45, values[1] - 50])
 
@@ -150,6 +153,25 @@ def test_the_command_prints_every_claim(monkeypatch):
          "interval": [1.0, 1.0], "seeds": 1, "source": "this build", "verdict": "reproduced"}
     ]  # fmt: skip
     assert "reproduced" in CliRunner().invoke(app, ["claims", "--protocol", "smoke"]).stdout
+
+
+def test_an_allowed_loss_stands_beside_its_number():
+    claim = find_table("noise").claims[0]
+    run_both(claim, [49.2, 50.1], [50, 51])
+    results = read_results("smoke")
+    assert judge(claim, results).difference.mean == pytest.approx(2.1 - 0.85)
+    for show in (claims_table, claims_words, verdicts_html):
+        assert "= 2.1 − (+0.8)" in show([claim], results) or "= 2.1 − (+0.9)" in show([claim], results)
+
+
+def test_a_method_that_draws_nothing_stands_beside_every_seed():
+    table = find_table("2")
+    ours, theirs = table.cell("SoCL-Siam", "880h"), table.cell("MIL (OpenCV)", "880h")
+    fake_run(theirs, 0, [40, 41])
+    for seed, score in enumerate((50, 54)):
+        fake_run(ours, seed, [score, score + 1])
+    difference = read_results("smoke", seeds=[0, 1]).difference((ours,), (theirs,), "build")
+    assert difference.mean == pytest.approx(12) and difference.seeds == 2
 
 
 def test_a_pooled_claim_has_the_mean_difference_of_its_columns():
