@@ -11,7 +11,7 @@ import cv2
 
 from socl_book.html import TEMPLATES, one_block
 from socl_book.provenance import as_yaml, changed, describe_changes
-from socl_book.records import Repeat, Result, kept
+from socl_book.records import DIGITS, Repeat, Result, kept
 from socl_book.results import SOURCES, Results, read_results
 from socl_book.tables import all_tables
 from socl_core import data
@@ -22,10 +22,16 @@ from socl_core.runs.training_set import CACHE
 CLIP_WIDTH, CLIP_FRAMES = 240, 40  # pixels; at most twice as many frames
 NEAR = 0.005  # of AUC, between a run and its repetition elsewhere
 
+
+def percent(share: float | None) -> str:
+    """A share in percent, rounded first as records are: a run and its record have the same digits."""
+    return "–" if share is None else f"{100 * round(share, DIGITS):.1f}"
+
+
 TEMPLATES.filters |= {
     "block": one_block,
     "json": json.dumps,
-    "percent": lambda share: "–" if share is None else f"{100 * share:.1f}",
+    "percent": percent,
     "whole": lambda number: "–" if number is None else f"{number:.0f}",
 }
 
@@ -50,7 +56,7 @@ class Shown:
     @property
     def auc(self) -> str:
         """Mean AUC in percent; by data set where there are several."""
-        means = {name: f"{100 * mean['auc']:.1f}" for name, mean in self.result.mean.items() if "auc" in mean}
+        means = {name: percent(mean["auc"]) for name, mean in self.result.mean.items() if "auc" in mean}
         return ", ".join(means.values() if len(means) == 1 else (f"{name} {auc}" for name, auc in means.items())) or "–"
 
     @property

@@ -133,6 +133,11 @@ def test_a_table_stands_by_benchmark_and_rows_of_one_column_apart(tmp_path, monk
     assert [caption.split(";")[0] for caption in captions] == [TABLE.title, "For scale, 880h"]
 
 
+def test_a_run_and_its_record_have_the_same_digits():
+    assert run_pages.percent(0.41548) == run_pages.percent(round(0.41548, 4))
+    assert run_pages.percent(None) == "–"
+
+
 def test_what_is_empty_is_left_out_of_a_table():
     html = table_html(TABLE, Results("smoke", {}))
     assert "this build" not in html and "recorded" not in html and html.count('<span class="paper">') == 8
