@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from socl_core.commands.options import (
-    DEFAULT_WEIGHTS,
     AsJson,
     DataRoot,
     Device,
@@ -169,7 +168,7 @@ def select(
 def negatives(
     data: Annotated[str, typer.Option(help="Training set with boxes, LOADER or LOADER:PATH.")] = "composite",
     protocol: Protocol = "laptop",
-    weights: Weights = DEFAULT_WEIGHTS,
+    weights: Weights = Path("socl-siam"),
     set_: Settings = None,
     json_: AsJson = False,
     data_root: DataRoot = None,

@@ -44,7 +44,7 @@ def _read_names(text: str | None) -> list[str] | None:
 
 
 MEDIA = (".jpg", ".jpeg", ".png", ".mp4", ".mkv", ".avi", ".mov", ".webm")
-DEFAULT_WEIGHTS = Path("socl-siam")  # the faster one
+DEFAULT_WEIGHTS = Path("socl-cf")  # the better one on real video
 WEIGHTS_HELP = f"A file written by `socl train`, or {' or '.join(SHIPPED)} of the package."
 ROOT_HELP = "Folder of the named data sets; else SOCL_DATA, else ./data."
 CACHE_HELP = "Folder for frames, crops and objectness; else SOCL_CACHE, else the platform's for caches."

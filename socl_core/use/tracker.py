@@ -23,8 +23,8 @@ LOST = 0.3  # confidence below which `Tracker.update` says that the target is no
 def tracker(weights: str | Path = "socl-cf", device: str = "auto") -> "Tracker":
     """A tracker, ready for `init`.
 
-    weights: "socl-siam" (the faster one) or "socl-cf" (which goes on learning, and is the better one on real video), or
-    a file that `socl train` wrote.
+    weights: "socl-cf" (which goes on learning, and is the better one on real video), "socl-siam" (the faster one), or a
+    file that `socl train` wrote.
     device: auto, cpu, cuda or cuda:N. Raises `DataError` for another file, `UsageError` for an absent device.
 
     >>> import numpy as np, socl_core
