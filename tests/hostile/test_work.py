@@ -112,7 +112,7 @@ def test_an_interrupted_export_goes_on(world, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(results, "write_results", interrupted)
         check(world, command, "interrupted", 130, written="sent/")
-    check(world, command + " --weights socl-cf", "is there already")
+    check(world, command + " --weights socl-siam", "is there already")
     first = (world / "sent/Deer/Deer_001.txt").stat().st_mtime_ns
     check(world, command, "mean", 0, written="sent/")
     assert first == (world / "sent/Deer/Deer_001.txt").stat().st_mtime_ns or (world / "sent/Zebra").is_dir()
