@@ -1,9 +1,9 @@
-"""What else SoCL-CF could do: variants of its filter by the package's weights, on development videos at full rate.
+"""What else SoCL-CF could do: variants of its filter by the package's weights, on development videos.
 
     python bench/filters.py [--starts N] [--frames N] [--only NAME ...] [--record]
 
-The videos are those of otb_dev, and of real_mini those that keep every frame; all variants track each from the same
-first frames, so that they differ in nothing else. AUC and differences are in points, with 95 % intervals over videos.
+The videos are those of otb_dev, and of real_mini all but four sets from the air, whose targets move by half of their
+side between two frames; all variants track each from the same first frames, so that they differ in nothing else. AUC and differences are in points, with 95 % intervals over videos.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from socl_core.trackers.scale import ScaleFilter
 from socl_core.use import SHIPPED
 
 OUT = Path(__file__).parents[1] / "recorded" / "filters.json"
-SPARSE = ("uav_", "uavdt_", "dtb_", "drone_")  # videos of real_mini that keep every tenth frame or fewer
+SPARSE = ("uav_", "uavdt_", "dtb_", "drone_")  # videos of real_mini from the air, with frames far apart
 SECTORS = 18  # directions of a gradient that its histograms tell apart
 PATCH = 4  # pixels of half a crop that a cell covers
 CHANNELS = {"gradients": 16, "colours": 8}  # kept of either, along their main axes
@@ -159,7 +159,7 @@ VARIANTS = {
 
 
 def videos(frames: int | None) -> list:
-    """The development videos at their full rate."""
+    """The development videos that all variants track."""
     found = [*data.load("otb_dev", "dev", frames=frames)]
     for split in ("train", "val"):
         found += [each for each in data.load("real_mini", split, frames=frames) if not each.name.startswith(SPARSE)]

@@ -58,7 +58,7 @@ def test_a_claim_is_judged_by_its_runs(values, word):
             assert f'href="../records/build-{results.runs_of(cell, "build")[0].id}.html"' in html
     said = claims_words([HEAD], results)
     # Two one-sided tests at 5 % stand behind "equal", whose interval is that of 90 %.
-    assert ("90 % interval" in said and "+11.4 in the paper, which is far outside" in said) is (word == "equal")
+    assert ("90 % interval" in said and "+11.4 in the paper, which this interval excludes" in said) is (word == "equal")
     dots = difference_chart([HEAD], results).axes[0].lines[0]
     assert dots.get_xdata().tolist() == pytest.approx([values[0] - 45, values[1] - 50])
 
