@@ -3,7 +3,8 @@
     python bench/filters.py [--starts N] [--frames N] [--only NAME ...] [--record]
 
 The videos are those of otb_dev, and of real_mini all but four sets from the air, whose targets move by half of their
-side between two frames; all variants track each from the same first frames, so that they differ in nothing else. AUC and differences are in points, with 95 % intervals over videos.
+side between two frames. All variants track each from the same first frames, so that they differ in nothing else. AUC
+and differences are in points, with 95 % intervals over videos.
 """
 
 import argparse
